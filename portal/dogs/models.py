@@ -1,0 +1,238 @@
+"""Dogs, their photos and their temperament: the rows that decide what may be shown."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, Trait
+from portal.shelters.models import Shelter
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+class Breed(models.Model):
+    slug = models.SlugField(max_length=80, unique=True)
+    name_en = models.CharField(max_length=80)
+    name_ko = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["name_en"]
+
+    def __str__(self) -> str:
+        return self.name_en
+
+
+class Colour(models.TextChoices):
+    WHITE = "white", _("white")
+    CREAM = "cream", _("cream")
+    YELLOW = "yellow", _("yellow")
+    BROWN = "brown", _("brown")
+    RED = "red", _("red")
+    GREY = "grey", _("grey")
+    BLACK = "black", _("black")
+    MERLE = "merle", _("merle")
+    BRINDLE = "brindle", _("brindle")
+
+
+class DogQuerySet(models.QuerySet["Dog"]):
+    def adoptable(self) -> DogQuerySet:
+        """Dogs that can be adopted today: the only ones a search may return."""
+        return self.filter(status=Dog.Status.AVAILABLE)
+
+    def editable_by(self, user: User) -> DogQuerySet:
+        return self.filter(shelter__in=Shelter.objects.staffed_by(user))
+
+    def visible_to(self, user: User) -> DogQuerySet:
+        """Adoptable and on-hold dogs to everybody; every status to the staff of the dog's shelter."""
+        public = Q(status__in=[Dog.Status.AVAILABLE, Dog.Status.ON_HOLD])
+        if not user.is_authenticated:
+            return self.filter(public)
+        return self.filter(public | Q(shelter__in=Shelter.objects.staffed_by(user)))
+
+    def searchable(self) -> DogQuerySet:
+        """Adoptable dogs with at least one photo that was found fit for search."""
+        has_photo = Photo.objects.filter(dog=models.OuterRef("pk"), state=Photo.State.SEARCHABLE)
+        return self.adoptable().filter(models.Exists(has_photo))
+
+
+class Dog(models.Model):
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        AVAILABLE = "available", _("can be adopted")
+        ON_HOLD = "on_hold", _("on hold")
+        ADOPTED = "adopted", _("adopted")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    class Sex(models.TextChoices):
+        MALE = "male", _("male")
+        FEMALE = "female", _("female")
+        UNKNOWN = "unknown", _("unknown")
+
+    class BirthPrecision(models.TextChoices):
+        DAY = "day", _("day")
+        MONTH = "month", _("month")
+        YEAR = "year", _("year")
+
+    shelter = models.ForeignKey(Shelter, on_delete=models.PROTECT, related_name="dogs")
+    slug = models.SlugField(max_length=100, unique=True, allow_unicode=True, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    breeds = models.ManyToManyField(Breed, blank=True, related_name="dogs")
+    mixed = models.BooleanField(_("mixed breed"), default=True)
+    sex = models.CharField(_("sex"), max_length=8, choices=Sex, default=Sex.UNKNOWN)
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    birth_precision = models.CharField(
+        _("birth date is exact to the"),
+        max_length=8,
+        choices=BirthPrecision,
+        default=BirthPrecision.YEAR,
+    )
+    weight_kg = models.DecimalField(
+        _("weight (kg)"), max_digits=5, decimal_places=2, null=True, blank=True
+    )
+    colours = models.JSONField(_("colours"), default=list, blank=True)
+    neutered = models.BooleanField(_("neutered"), null=True, blank=True)
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
+    bonded_with = models.OneToOneField(
+        "self",
+        verbose_name=_("bonded with"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    description = models.TextField(_("description"), blank=True)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    external_id = models.CharField(max_length=120, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    listed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = DogQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["status", "shelter"]),
+            models.Index(fields=["status", "-listed_at"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(weight_kg__isnull=True) | Q(weight_kg__gt=0, weight_kg__lte=120),
+                name="dog_weight_is_plausible",
+            ),
+            models.CheckConstraint(
+                condition=Q(bonded_with__isnull=True) | ~Q(bonded_with=F("pk")),
+                name="dog_is_not_bonded_with_itself",
+            ),
+            models.UniqueConstraint(
+                fields=["shelter", "external_id"],
+                condition=~Q(external_id=""),
+                name="one_dog_per_external_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemperamentValue(models.Model):
+    """One known trait of one dog, with who set it and when. No row means unknown."""
+
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="temperament")
+    trait = models.CharField(max_length=24, choices=Trait)
+    answer = models.CharField(max_length=10, choices=Answer, blank=True)
+    level = models.PositiveSmallIntegerField(null=True, blank=True)
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dog", "trait"], name="one_value_per_trait"),
+            models.CheckConstraint(
+                condition=Q(
+                    trait__in=[t.value for t in ANSWER_TRAITS],
+                    answer__in=[a.value for a in Answer],
+                    level__isnull=True,
+                )
+                | Q(
+                    trait__in=[t.value for t in SCALE_TRAITS],
+                    answer="",
+                    level__gte=SCALE.start,
+                    level__lt=SCALE.stop,
+                ),
+                name="temperament_value_suits_its_trait",
+            ),
+        ]
+        indexes = [models.Index(fields=["trait", "answer", "level", "dog"])]
+
+    def __str__(self) -> str:
+        return f"{self.trait}: {self.answer or self.level}"
+
+
+def random_name() -> str:
+    """An unguessable file stem: file names never come from the uploader."""
+    return secrets.token_hex(16)
+
+
+class PhotoQuerySet(models.QuerySet["Photo"]):
+    def adoptable(self) -> PhotoQuerySet:
+        return self.filter(dog__status=Dog.Status.AVAILABLE)
+
+    def editable_by(self, user: User) -> PhotoQuerySet:
+        return self.filter(dog__in=Dog.objects.editable_by(user))
+
+    def visible_to(self, user: User) -> PhotoQuerySet:
+        return self.filter(dog__in=Dog.objects.visible_to(user))
+
+    def shown(self) -> PhotoQuerySet:
+        """Photos with a picture to show: prepared, whether or not a dog was found in them."""
+        return self.exclude(image="")
+
+
+class Photo(models.Model):
+    """A photo of a listed dog.
+
+    `upload` holds the bytes as they came, in private storage, only until a worker has decoded
+    them; `image` and `thumbnail` are the re-encoded, upright, metadata-free pictures people see.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        SEARCHABLE = "searchable", _("searchable")
+        NO_DOG = "no_dog", _("no dog found")
+        UNREADABLE = "unreadable", _("unreadable")
+        FAILED = "failed", _("failed")
+
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="photos")
+    position = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(max_length=32, unique=True, default=random_name, editable=False)
+    sha256 = models.CharField(max_length=64, editable=False)
+    upload = models.FileField(max_length=200, blank=True, editable=False)
+    image = models.FileField(max_length=200, blank=True, editable=False)
+    thumbnail = models.FileField(max_length=200, blank=True, editable=False)
+    width = models.PositiveIntegerField(default=0, editable=False)
+    height = models.PositiveIntegerField(default=0, editable=False)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    error_code = models.CharField(max_length=40, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PhotoQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["dog", "sha256"], name="one_copy_of_a_photo_per_dog"),
+        ]
+        indexes = [models.Index(fields=["state"])]
+
+    def __str__(self) -> str:
+        return f"{self.dog} #{self.position}"

@@ -1,0 +1,86 @@
+"""Jobs: what is to be done, how far it is, why it failed. The row is the truth, messages are hints."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def open(self) -> JobQuerySet:
+        return self.filter(state__in=Job.OPEN_STATES)
+
+
+class Job(models.Model):
+    class Kind(models.TextChoices):
+        INDEX_PHOTO = "index_photo", _("prepare a listed photo")
+        ANSWER_QUERY = "answer_query", _("answer a search")
+        RANK = "rank", _("rank dogs again")
+        REINDEX = "reindex", _("reindex")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    class Queue(models.TextChoices):
+        INTERACTIVE = "interactive", _("interactive")
+        BATCH = "batch", _("batch")
+
+    OPEN_STATES = ("queued", "running")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    subject = models.CharField(max_length=64, help_text="primary key of what the job is about")
+    queue = models.CharField(max_length=12, choices=Queue)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    step = models.CharField(max_length=30, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(state__in=("queued", "running")),
+                name="one_open_job_per_subject",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "queue", "created_at"]),
+            models.Index(fields=["kind", "subject", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} ({self.state})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN_STATES
+
+
+class WorkerHeartbeat(models.Model):
+    """When the worker of a queue last said that it is alive; `ready` once its models are loaded."""
+
+    queue = models.CharField(max_length=12, choices=Job.Queue, unique=True)
+    beat_at = models.DateTimeField()
+    ready = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.beat_at:%H:%M:%S}"

@@ -1,0 +1,243 @@
+"""What the models computed and what was found with it.
+
+Embeddings and keypoints are immutable rows keyed (photo, model version). An adopter's own photo
+has its features on the Query row, apart from the dogs', and goes with it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.dogs.models import Dog, Photo
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def active(self) -> ModelVersionQuerySet:
+        return self.filter(state=ModelVersion.State.ACTIVE)
+
+
+class ModelVersion(models.Model):
+    """One set of models (subject, embedder, keypoints) by which photos were described.
+
+    `build` counts how often the same models were run over all photos anew.
+    """
+
+    class State(models.TextChoices):
+        AVAILABLE = "available", _("available")
+        BUILDING = "building", _("building")
+        ACTIVE = "active", _("live")
+        RETIRED = "retired", _("kept for rollback")
+
+    name = models.CharField(max_length=60)
+    title = models.CharField(max_length=120, blank=True)
+    fingerprint = models.CharField(max_length=64)
+    build = models.PositiveSmallIntegerField(default=1)
+    spec = models.JSONField()
+    state = models.CharField(max_length=10, choices=State, default=State.AVAILABLE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["fingerprint", "build"], name="one_row_per_build"),
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="active"), name="one_active_version"
+            ),
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="building"), name="one_building_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} · {self.fingerprint[:8]} · {self.build}"
+
+
+class Embedding(models.Model):
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="embeddings")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
+    vector = models.BinaryField(help_text="128 little-endian float32, length 1")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["photo", "version"], name="one_embedding_per_version"),
+        ]
+        indexes = [models.Index(fields=["version", "id"])]
+
+    def __str__(self) -> str:
+        return f"embedding {self.pk}"
+
+
+class Keypoints(models.Model):
+    """Points of a listed photo: `points` is [[x, y, score], …], x and y as fractions of the shown
+    picture's width and height, in the order of the version's spec; `box` is [x0, y0, x1, y1] in
+    the same fractions."""
+
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="keypoints")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="keypoints")
+    points = models.JSONField()
+    box = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "keypoints"
+        constraints = [
+            models.UniqueConstraint(fields=["photo", "version"], name="one_keypoints_per_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"keypoints {self.pk}"
+
+
+class Rejection(models.Model):
+    """A photo in which a version's models found no dog: an answer too, so that it is not pending."""
+
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="rejections")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="rejections")
+    code = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["photo", "version"], name="one_rejection_per_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.photo_id}"
+
+
+def query_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class QueryQuerySet(models.QuerySet["Query"]):
+    def expired(self) -> QueryQuerySet:
+        return self.filter(expires_at__lte=timezone.now())
+
+    def owned_by(self, request: HttpRequest) -> QueryQuerySet:
+        """Queries of this signed-in user or, for a visitor, of this browser session."""
+        owned = Q(owner_key=request.session.session_key or "-")
+        if request.user.is_authenticated:
+            owned |= Q(owner=request.user)
+        return self.filter(owned, expires_at__gt=timezone.now())
+
+
+class Query(models.Model):
+    """An adopter's photo, private to its owner, gone with everything computed from it at expiry."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="queries",
+    )
+    owner_key = models.CharField(max_length=40, blank=True)
+    upload = models.FileField(max_length=200, blank=True)
+    image = models.FileField(max_length=200, blank=True)
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    vector = models.BinaryField(null=True)
+    points = models.JSONField(null=True)
+    box = models.JSONField(null=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = QueryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "queries"
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Ranking(models.Model):
+    """The dogs most alike a query photo, or a listed dog, under one set of filters.
+
+    `filters` is canonical (see portal.matching.filters), `filters_key` its hash; `up_to` is the
+    largest embedding id that was in the index, so that a newer listing makes the ranking stale.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    query = models.ForeignKey(
+        Query, on_delete=models.CASCADE, null=True, blank=True, related_name="rankings"
+    )
+    dog = models.ForeignKey(
+        Dog, on_delete=models.CASCADE, null=True, blank=True, related_name="rankings"
+    )
+    filters = models.JSONField(default=dict)
+    filters_key = models.CharField(max_length=64)
+    version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    candidates = models.PositiveIntegerField(default=0)
+    up_to = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ranked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(query__isnull=False, dog__isnull=True)
+                | Q(query__isnull=True, dog__isnull=False),
+                name="ranking_has_one_source",
+            ),
+            models.UniqueConstraint(
+                fields=["query", "filters_key"],
+                condition=Q(query__isnull=False),
+                name="one_ranking_per_query_and_filters",
+            ),
+            models.UniqueConstraint(
+                fields=["dog", "filters_key"],
+                condition=Q(dog__isnull=False),
+                name="one_ranking_per_dog_and_filters",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class MatchQuerySet(models.QuerySet["Match"]):
+    def adoptable(self) -> MatchQuerySet:
+        """Matches whose dog can still be adopted now, whatever was true when they were stored."""
+        return self.filter(dog__status=Dog.Status.AVAILABLE)
+
+
+class Match(models.Model):
+    ranking = models.ForeignKey(Ranking, on_delete=models.CASCADE, related_name="matches")
+    rank = models.PositiveSmallIntegerField()
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="+")
+    similarity = models.FloatField(help_text="cosine of the two embeddings, -1 to 1")
+    score = models.PositiveSmallIntegerField(help_text="likeness shown to people, 0 to 100")
+    band = models.CharField(max_length=8, choices=[(b, b) for b in ("strong", "weak", "none")])
+
+    objects = MatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["ranking", "rank"], name="one_match_per_rank"),
+            models.UniqueConstraint(fields=["ranking", "dog"], name="one_match_per_dog"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.rank} {self.dog}"

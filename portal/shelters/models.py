@@ -1,0 +1,57 @@
+"""Shelters and who works for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+class ShelterQuerySet(models.QuerySet["Shelter"]):
+    def staffed_by(self, user: User) -> ShelterQuerySet:
+        """Shelters whose dogs this user may edit; an admin may edit all."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_admin:
+            return self
+        return self.filter(memberships__user=user)
+
+
+class Shelter(models.Model):
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(_("address name"), max_length=140, unique=True, allow_unicode=True)
+    city = models.CharField(_("city"), max_length=80, blank=True)
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    email = models.EmailField(_("e-mail address"), blank=True)
+    opening_hours = models.CharField(_("opening hours"), max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ShelterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    shelter = models.ForeignKey(Shelter, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["shelter", "user"], name="one_membership_per_shelter"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} @ {self.shelter}"
