@@ -1,0 +1,10 @@
+"""Settings, one module a concern, all read from the environment."""
+
+from .database import *  # noqa: F403
+from .environment import *  # noqa: F403
+from .language import *  # noqa: F403
+from .logs import *  # noqa: F403
+from .product import *  # noqa: F403
+from .queue import *  # noqa: F403
+from .security import *  # noqa: F403
+from .web import *  # noqa: F403

@@ -1,0 +1,39 @@
+"""The database: SQLite in the data folder, or the one that `DATABASE_URL` names."""
+
+from typing import Any
+
+from .environment import DATA_DIR, EMBEDDED, env
+
+__all__ = ["DATABASES", "DEFAULT_AUTO_FIELD"]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Several processes write. IMMEDIATE takes the write lock when a transaction begins, so that two of
+# them wait for each other instead of failing when both try to upgrade a read lock.
+SQLITE_OPTIONS: dict[str, Any] = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": (
+        "PRAGMA journal_mode=WAL;"
+        "PRAGMA synchronous=NORMAL;"
+        "PRAGMA temp_store=MEMORY;"
+        "PRAGMA cache_size=-16000;"
+    ),
+}
+
+# The path goes in as it is: a URL would need quoting where the data folder has spaces in its name.
+if EMBEDDED and not env.str("DATABASE_URL", default=""):
+    default: dict[str, Any] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(DATA_DIR / "pawkin.sqlite3"),
+    }
+else:
+    default = dict(env.db_url("DATABASE_URL"))
+
+if default["ENGINE"] == "django.db.backends.sqlite3":
+    default["OPTIONS"] = {**SQLITE_OPTIONS, **default.get("OPTIONS", {})}
+else:
+    default["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+    default["CONN_HEALTH_CHECKS"] = True
+
+DATABASES = {"default": default}

@@ -1,0 +1,101 @@
+"""Celery: small JSON messages that may be lost, because the rows are the truth."""
+
+from typing import Any
+
+from .environment import DATA_DIR, EMBEDDED, env
+
+__all__ = [
+    "CELERY_ACCEPT_CONTENT",
+    "CELERY_BEAT_SCHEDULE",
+    "CELERY_BEAT_SCHEDULE_FILENAME",
+    "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP",
+    "CELERY_BROKER_CONNECTION_TIMEOUT",
+    "CELERY_BROKER_TRANSPORT_OPTIONS",
+    "CELERY_BROKER_URL",
+    "CELERY_ENABLE_UTC",
+    "CELERY_IMPORTS",
+    "CELERY_RESULT_BACKEND",
+    "CELERY_TASK_ACKS_LATE",
+    "CELERY_TASK_DEFAULT_QUEUE",
+    "CELERY_TASK_IGNORE_RESULT",
+    "CELERY_TASK_PUBLISH_RETRY",
+    "CELERY_TASK_REJECT_ON_WORKER_LOST",
+    "CELERY_TASK_ROUTES",
+    "CELERY_TASK_SERIALIZER",
+    "CELERY_TASK_SOFT_TIME_LIMIT",
+    "CELERY_TASK_TIME_LIMIT",
+    "CELERY_TIMEZONE",
+    "CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS",
+    "CELERY_WORKER_HIJACK_ROOT_LOGGER",
+    "CELERY_WORKER_PREFETCH_MULTIPLIER",
+    "CELERY_WORKER_SEND_TASK_EVENTS",
+    "REDIS_URL",
+]
+
+
+def embedded_redis() -> str:
+    """The address that script/server left for commands run beside it, or Redis's usual one."""
+    note = DATA_DIR / "run" / "redis-url"
+    return note.read_text().strip() if note.exists() else "redis://127.0.0.1:6379/0"
+
+
+REDIS_URL: str = env.str("REDIS_URL", default="") or (embedded_redis() if EMBEDDED else "")
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = None
+CELERY_IMPORTS = ["workers.tasks"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"
+
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_SOFT_TIME_LIMIT: int = env.int("TASK_SOFT_SECONDS", default=120)
+CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
+
+# A person waits while a message is sent: when the broker is away the send fails at once, and
+# sweep_jobs sends it again.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    # Longer than the longest task, or a message is delivered a second time while it is worked on.
+    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
+
+CELERY_TASK_DEFAULT_QUEUE = "batch"
+CELERY_TASK_ROUTES = {
+    "workers.tasks.answer_query": {"queue": "interactive"},
+    "workers.tasks.index_photo": {"queue": "interactive"},
+    "workers.tasks.sweep_jobs": {"queue": "interactive"},
+}
+
+
+def every(seconds: int, task: str) -> dict[str, Any]:
+    # A message nobody took before the next one is due would only repeat it.
+    return {
+        "task": f"workers.tasks.{task}",
+        "schedule": seconds,
+        "options": {"expires": seconds},
+    }
+
+
+CELERY_BEAT_SCHEDULE = {
+    "sweep_jobs": every(5, "sweep_jobs"),
+    "index_missing": every(60, "index_missing"),
+    "expire_queries": every(60, "expire_queries"),
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

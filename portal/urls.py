@@ -1,0 +1,10 @@
+"""The addresses of the site; each app names its own."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from portal.health import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", health, name="health"),
+    path("i18n/", include("django.conf.urls.i18n")),
+]

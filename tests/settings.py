@@ -1,0 +1,20 @@
+"""The product's settings on throw-away data: no server is reached, nothing outlives the run."""
+
+import os
+import tempfile
+
+os.environ.setdefault("PAWKIN_EMBEDDED", "true")
+os.environ.setdefault("PAWKIN_DATA", tempfile.mkdtemp(prefix="pawkin-tests-"))
+os.environ.setdefault("SECRET_KEY", "tests only")
+os.environ.setdefault("REDIS_URL", "memory://")
+
+from portal.settings import *  # noqa: E402, F403
+from portal.settings import STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Names as they are in the source: hashed ones exist only after collectstatic.
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
