@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: images, subject, embedding, keypoints, search. Knows no Django."""
