@@ -7,6 +7,7 @@ embedder, keypoints), so two results are comparable exactly when their fingerpri
 import bisect
 import difflib
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -196,8 +197,6 @@ def _three(values: Sequence[float]) -> tuple[float, float, float]:
 
 def _rising(points: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
     scale = tuple((float(x), float(y)) for x, y in points)
-    if len(scale) < 2 or any(
-        a[0] >= b[0] or a[1] > b[1] for a, b in zip(scale, scale[1:], strict=False)
-    ):
+    if len(scale) < 2 or any(a[0] >= b[0] or a[1] > b[1] for a, b in itertools.pairwise(scale)):
         raise ValueError("likeness.scale must have two or more rising points")
     return scale
