@@ -121,6 +121,7 @@ class Dog(models.Model):
         indexes = [
             models.Index(fields=["status", "shelter"]),
             models.Index(fields=["status", "-listed_at"]),
+            models.Index(fields=["updated_at"]),
         ]
         constraints = [
             models.CheckConstraint(
@@ -236,3 +237,9 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dog} #{self.position}"
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether trying again is of use: it was not found fit, and its file is still there."""
+        settled = self.state in (self.State.FAILED, self.State.NO_DOG)
+        return settled and bool(self.upload or self.image)

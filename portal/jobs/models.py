@@ -13,6 +13,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def open(self) -> JobQuerySet:
         return self.filter(state__in=Job.OPEN_STATES)
 
+    def for_subject(self, kind: str, subject: object) -> JobQuerySet:
+        """Jobs of this kind about this primary key, newest first."""
+        return self.filter(kind=kind, subject=str(subject)).order_by("-created_at", "-pk")
+
 
 class Job(models.Model):
     class Kind(models.TextChoices):
@@ -42,14 +46,17 @@ class Job(models.Model):
     step = models.CharField(max_length=30, blank=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="starts since the job last got on"
+    )
+    worker = models.CharField(max_length=120, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    sent_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = JobQuerySet.as_manager()
 
