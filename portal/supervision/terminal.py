@@ -1,0 +1,102 @@
+"""What the person at the terminal sees: steps, and warnings and errors out of the log files."""
+
+import re
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+# How a line begins: Pawkin's own programs, gunicorn, and what has no level (requests, Redis). Lines
+# that begin otherwise, as a traceback's do, belong to the one before.
+HEAD = re.compile(
+    r"^(?:\d{4}-\S+ (?P<level>[A-Z]+) "
+    r"|\[[^]]+\] \[\d+\] \[(?P<server_level>[A-Z]+)\]"
+    r"|\S+ - \S+ \["
+    r"|\d+:[A-Z] )"
+)
+SHOWN = {"WARNING", "ERROR", "CRITICAL"}
+
+
+def say(text: str) -> None:
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    print(f"{bold}→ {text}{plain}", flush=True)
+
+
+class Progress:
+    """One line that counts up: rewritten in place on a terminal, else printed now and then."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    def show(self, text: str) -> None:
+        if text == self.shown:
+            return
+        self.shown = text
+        if sys.stdout.isatty():
+            print(f"\r\033[K  {text}", end="", flush=True)
+        else:
+            print(f"  {text}", flush=True)
+
+    def end(self) -> None:
+        if self.shown and sys.stdout.isatty():
+            print(flush=True)
+        self.shown = ""
+
+
+class LogFollower(threading.Thread):
+    """Prints warnings and errors as they are appended to log files.
+
+    Begins at each file's present end and survives its rotation.
+    """
+
+    def __init__(self, paths: Iterable[Path], interval: float = 0.5) -> None:
+        super().__init__(daemon=True)
+        self.positions = {path: path.stat().st_size if path.exists() else 0 for path in paths}
+        self.talking: dict[Path, bool] = {}
+        self.interval = interval
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(self.interval):
+            for path in self.positions:
+                self.read(path)
+
+    def end(self) -> None:
+        """Print what is left and stop; does nothing to a follower that was not started."""
+        if not self.is_alive():
+            return
+        self.ended.set()
+        self.join()
+        for path in self.positions:
+            self.read(path)
+
+    def read(self, path: Path) -> None:
+        if not path.exists():
+            return
+        size = path.stat().st_size
+        if size < self.positions[path]:
+            self.positions[path] = 0
+        if size == self.positions[path]:
+            return
+        with path.open("rb") as file:
+            file.seek(self.positions[path])
+            whole_lines = file.read(size - self.positions[path]).rpartition(b"\n")[0]
+        if not whole_lines:
+            return
+        self.positions[path] += len(whole_lines) + 1
+        for line in whole_lines.decode(errors="replace").split("\n"):
+            self.show(path, line)
+
+    def show(self, path: Path, line: str) -> None:
+        head = HEAD.match(line)
+        if head:
+            self.talking[path] = bool(SHOWN & {head["level"], head["server_level"]})
+        if self.talking.get(path):
+            print(f"  {path.stem}: {line}", flush=True)
+
+
+def last_lines(path: Path, count: int = 15) -> list[str]:
+    """The end of a log file; empty where there is none."""
+    if not path.exists():
+        return []
+    return path.read_text(errors="replace").splitlines()[-count:]
