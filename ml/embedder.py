@@ -1,0 +1,79 @@
+"""Dog crops to unit vectors whose inner product says how alike two dogs look."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.runtime import Network, compile_network
+from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
+from ml.subject import cache_key, squash
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH = 16
+
+
+class Embedder:
+    """SimCLR ViT. Load it once per process; not safe for several threads at once."""
+
+    def __init__(self, network: Network, spec: NetworkSpec) -> None:
+        self._network = network
+        self._size = spec.size
+        self._mirror = bool(spec.options.get("mirror", False))
+        self.dimension = int(spec.options["dimension"])
+
+    @classmethod
+    def load(
+        cls,
+        spec: ModelSpec,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+        directory: Path = WEIGHTS,
+    ) -> "Embedder":
+        """Raises ModelMissing or ModelMismatch where the spec's weights are not in `directory`."""
+        network = spec.embedder
+        path = weights_file(network, directory)
+
+        def build() -> "torch.nn.Module":
+            from ml.networks.backbone import load_weights
+            from ml.networks.embedder import EmbedderNetwork
+
+            module = EmbedderNetwork(
+                network.architecture,
+                network.size,
+                int(network.options["dimension"]),
+                network.options["pool"],
+            )
+            load_weights(module, path)
+            return module
+
+        run = compile_network(
+            build,
+            np.zeros((1, *network.size, 3), np.uint8),
+            device=device,
+            threads=threads,
+            cache_dir=cache_dir,
+            key=cache_key("embedder", network),
+        )
+        return cls(run, network)
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, dimension) float32 rows of length 1; crops are (H, W, 3) uint8 RGB of any sizes."""
+        rows = [np.zeros((0, self.dimension), np.float32)]
+        for start in range(0, len(crops), _BATCH):
+            pixels = np.stack([squash(c, self._size) for c in crops[start : start + _BATCH]])
+            (vectors,) = self._network(pixels)
+            if self._mirror:
+                vectors = vectors + self._network(pixels[:, :, ::-1])[0]
+            rows.append(unit(vectors))
+        return np.concatenate(rows)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, float32."""
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)

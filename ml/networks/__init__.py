@@ -1,0 +1,1 @@
+"""The torch modules themselves: bytes of pixels in, raw outputs out. Importing them loads torch."""

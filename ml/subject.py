@@ -1,0 +1,134 @@
+"""Where the dog is in a photo, or that there is none."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from PIL import Image
+
+from ml.errors import NoSubject, OtherKind
+from ml.runtime import Network, compile_network
+from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
+
+if TYPE_CHECKING:
+    import torch
+
+Box = tuple[float, float, float, float]
+
+# The order of the gate's outputs, as `ml.networks.subject` trains them.
+KINDS: tuple[Literal["dog"] | OtherKind, ...] = ("dog", "cat", "person", "other")
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The most prominent dog: its box x0, y0, x1, y1 in pixels of the photo; confidence 0 to 1."""
+
+    box: Box
+    confidence: float
+    kind: Literal["dog"] = "dog"
+
+
+class SubjectFinder:
+    """Finds the dog to look at. Load it once per process; not safe for several threads at once."""
+
+    def __init__(self, network: Network, spec: NetworkSpec) -> None:
+        self._network = network
+        self._size = spec.size
+        self._at_least = float(spec.options["dog_at_least"])
+
+    @classmethod
+    def load(
+        cls,
+        spec: ModelSpec,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+        directory: Path = WEIGHTS,
+    ) -> "SubjectFinder":
+        """Raises ModelMissing or ModelMismatch where the spec's weights are not in `directory`."""
+        network = spec.subject
+        path = weights_file(network, directory)
+
+        def build() -> "torch.nn.Module":
+            from ml.networks.backbone import load_weights
+            from ml.networks.subject import SubjectNetwork
+
+            module = SubjectNetwork(network.architecture, network.size)
+            load_weights(module, path)
+            return module
+
+        example = np.zeros((1, *network.size, 3), np.uint8)
+        run = compile_network(
+            build,
+            example,
+            device=device,
+            threads=threads,
+            cache_dir=cache_dir,
+            key=cache_key("subject", network),
+        )
+        return cls(run, network)
+
+    def find(self, images: Sequence[np.ndarray]) -> list[Subject | NoSubject]:
+        """One answer per image, in order; images are (H, W, 3) uint8 RGB of any sizes.
+
+        A NoSubject is returned, not raised, so that one bad photo costs a batch nothing.
+        """
+        found: list[Subject | NoSubject] = []
+        for start in range(0, len(images), _BATCH):
+            part = images[start : start + _BATCH]
+            pixels = np.stack([squash(image, self._size) for image in part])
+            gates, boxes = self._network(pixels)
+            found += [
+                self._answer(gate, box, image)
+                for gate, box, image in zip(gates, boxes, part, strict=True)
+            ]
+        return found
+
+    def _answer(self, gate: np.ndarray, box: np.ndarray, image: np.ndarray) -> Subject | NoSubject:
+        chances = softmax(gate)
+        if chances[0] < self._at_least:
+            kind = cast(OtherKind, KINDS[1 + int(np.argmax(chances[1:]))])
+            return NoSubject(kind, f"dog {chances[0]:.2f}")
+        height, width = image.shape[:2]
+        return Subject(in_pixels(box, width, height), float(chances[0]))
+
+
+def in_pixels(box: np.ndarray, width: int, height: int) -> Box:
+    """A box in 0 to 1 to pixels, inside the picture and at least two pixels wide and high."""
+    x0, y0, x1, y1 = (float(value) for value in np.clip(box, 0, 1))
+    left, top = min(x0 * width, width - 2.0), min(y0 * height, height - 2.0)
+    return left, top, max(x1 * width, left + 2.0), max(y1 * height, top + 2.0)
+
+
+def crop(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
+    """The box with `margin` of its size added at each side, as far as the picture goes."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
+    wide, high = margin * (x1 - x0), margin * (y1 - y0)
+    left, top = max(0, int(x0 - wide)), max(0, int(y0 - high))
+    right, bottom = min(width, round(x1 + wide)), min(height, round(y1 + high))
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+def squash(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The whole picture at (height, width) whatever its shape, antialiased."""
+    height, width = size
+    picture = Image.fromarray(image)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis."""
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    return raised / raised.sum(-1, keepdims=True)
+
+
+def cache_key(role: str, network: NetworkSpec) -> str:
+    """Names a compiled network by all that decides it: role, weights, architecture, options."""
+    return role + json.dumps(asdict(network), sort_keys=True)

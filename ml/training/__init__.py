@@ -1,0 +1,1 @@
+"""Training of the starter models; nothing here is imported by the workers."""

@@ -1,0 +1,116 @@
+"""Random views of a picture. All take and give Pillow RGB images; randomness comes in as `chance`.
+
+Boxes are x0, y0, x1, y1 in pixels.
+"""
+
+import random
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+Box = tuple[float, float, float, float]
+
+
+def colour_jitter(image: Image.Image, chance: random.Random, strength: float = 0.4) -> Image.Image:
+    """Brightness, contrast and saturation by up to ±strength, hue by a quarter of it (SimCLR)."""
+    for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = enhancer(image).enhance(chance.uniform(1 - strength, 1 + strength))
+    shift = round(chance.uniform(-strength / 4, strength / 4) * 255)
+    if shift:
+        hue, saturation, value = image.convert("HSV").split()
+        turned = (np.asarray(hue).astype(np.int16) + shift) % 256
+        hue = Image.fromarray(turned.astype(np.uint8))
+        image = Image.merge("HSV", (hue, saturation, value)).convert("RGB")
+    return image
+
+
+def coarser(image: Image.Image, chance: random.Random, least: int = 96) -> Image.Image:
+    """As if taken by a worse camera: fewer pixels, at least `least` on the longer side."""
+    longer = max(image.size)
+    if longer <= least:
+        return image
+    scale = chance.uniform(least, longer) / longer
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def look(image: Image.Image, chance: random.Random) -> Image.Image:
+    """Changes of light, colour and sharpness that leave every place where it is."""
+    if chance.random() < 0.7:
+        image = colour_jitter(image, chance)
+    if chance.random() < 0.15:
+        image = ImageOps.grayscale(image).convert("RGB")
+    if chance.random() < 0.1:
+        image = image.filter(ImageFilter.GaussianBlur(chance.uniform(0.3, 1.5)))
+    return image
+
+
+def random_part(
+    image: Image.Image, chance: random.Random, least: float, ratio: float = 1.3
+) -> Image.Image:
+    """A part of `least` to 1 of the area, its aspect ratio changed by at most `ratio`."""
+    area = chance.uniform(least, 1.0)
+    stretch = ratio ** chance.uniform(-1, 1)
+    width = min(image.width, image.width * (area * stretch) ** 0.5)
+    height = min(image.height, image.height * (area / stretch) ** 0.5)
+    x, y = chance.uniform(0, image.width - width), chance.uniform(0, image.height - height)
+    return image.crop(
+        (
+            round(x),
+            round(y),
+            max(round(x + width), round(x) + 1),
+            max(round(y + height), round(y) + 1),
+        )
+    )
+
+
+def part_with_box(
+    image: Image.Image, box: Box, chance: random.Random, outside: float = 0.1
+) -> tuple[Image.Image, Box]:
+    """A random part that keeps the box, but for up to `outside` of it at each side."""
+    x0, y0, x1, y1 = box
+    slack_x, slack_y = outside * (x1 - x0), outside * (y1 - y0)
+    left = chance.uniform(0, max(0.0, x0 + slack_x * chance.random()))
+    top = chance.uniform(0, max(0.0, y0 + slack_y * chance.random()))
+    right = chance.uniform(min(image.width, x1 - slack_x * chance.random()), image.width)
+    bottom = chance.uniform(min(image.height, y1 - slack_y * chance.random()), image.height)
+    frame = (int(left), int(top), max(int(right), int(left) + 8), max(int(bottom), int(top) + 8))
+    return image.crop(frame), clipped(
+        (x0 - frame[0], y0 - frame[1], x1 - frame[0], y1 - frame[1]),
+        (frame[2] - frame[0], frame[3] - frame[1]),
+    )
+
+
+def farther(
+    image: Image.Image, box: Box, chance: random.Random, background: Image.Image | None
+) -> tuple[Image.Image, Box]:
+    """The picture smaller inside a larger one: on a background, or continued by its own edge."""
+    scale = chance.uniform(1.1, 2.6)
+    size = (round(image.width * scale), round(image.height * scale))
+    if background is None:
+        canvas = image.resize(size).filter(ImageFilter.GaussianBlur(max(size) / 16))
+    else:
+        canvas = ImageOps.fit(background, size)
+    x = chance.randint(0, size[0] - image.width)
+    y = chance.randint(0, size[1] - image.height)
+    soft = Image.new("L", image.size, 0)
+    border = max(1, round(min(image.size) * chance.uniform(0.01, 0.08)))
+    soft.paste(255, (border, border, image.width - border, image.height - border))
+    canvas.paste(image, (x, y), soft.filter(ImageFilter.GaussianBlur(border / 2)))
+    return canvas, (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
+
+
+def mirrored(image: Image.Image, box: Box | None) -> tuple[Image.Image, Box | None]:
+    """Left and right exchanged."""
+    flipped = ImageOps.mirror(image)
+    if box is None:
+        return flipped, None
+    return flipped, (image.width - box[2], box[1], image.width - box[0], box[3])
+
+
+def clipped(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box inside a picture of (width, height)."""
+    width, height = size
+    x0, x1 = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
+    y0, y1 = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
+    return x0, y0, x1, y1
