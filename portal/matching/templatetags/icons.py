@@ -1,0 +1,18 @@
+"""`{% icon "camera" %}`: one icon of the set in static/icons.svg, as large as the text beside it."""
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Decoration only: the words that say the same stand beside it or in an aria-label."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        static("icons.svg"),
+        name,
+    )
