@@ -1,4 +1,4 @@
-"""Accounts. A role is never stored: staff is whoever has a shelter membership, admin is a superuser."""
+"""Accounts. No role is stored: staff is who has a shelter membership, admin is a superuser."""
 
 from __future__ import annotations
 

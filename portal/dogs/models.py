@@ -14,6 +14,8 @@ from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, 
 from portal.shelters.models import Shelter
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from portal.accounts.models import User
 
 
@@ -46,11 +48,11 @@ class DogQuerySet(models.QuerySet["Dog"]):
         """Dogs that can be adopted today: the only ones a search may return."""
         return self.filter(status=Dog.Status.AVAILABLE)
 
-    def editable_by(self, user: User) -> DogQuerySet:
+    def editable_by(self, user: User | AnonymousUser) -> DogQuerySet:
         return self.filter(shelter__in=Shelter.objects.staffed_by(user))
 
-    def visible_to(self, user: User) -> DogQuerySet:
-        """Adoptable and on-hold dogs to everybody; every status to the staff of the dog's shelter."""
+    def visible_to(self, user: User | AnonymousUser) -> DogQuerySet:
+        """Adoptable and on-hold dogs to all; every status to the staff of the dog's shelter."""
         public = Q(status__in=[Dog.Status.AVAILABLE, Dog.Status.ON_HOLD])
         if not user.is_authenticated:
             return self.filter(public)
@@ -188,10 +190,10 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def adoptable(self) -> PhotoQuerySet:
         return self.filter(dog__status=Dog.Status.AVAILABLE)
 
-    def editable_by(self, user: User) -> PhotoQuerySet:
+    def editable_by(self, user: User | AnonymousUser) -> PhotoQuerySet:
         return self.filter(dog__in=Dog.objects.editable_by(user))
 
-    def visible_to(self, user: User) -> PhotoQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> PhotoQuerySet:
         return self.filter(dog__in=Dog.objects.visible_to(user))
 
     def shown(self) -> PhotoQuerySet:

@@ -1,4 +1,4 @@
-"""Jobs: what is to be done, how far it is, why it failed. The row is the truth, messages are hints."""
+"""Jobs: what is to be done, how far it is, why it failed. Rows are the truth, messages hints."""
 
 from __future__ import annotations
 
@@ -80,6 +80,16 @@ class Job(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN_STATES
+
+    @property
+    def can_retry(self) -> bool:
+        """A search is asked again with its photo, which is gone once it failed."""
+        return self.state == self.State.FAILED and self.kind != self.Kind.ANSWER_QUERY
+
+    @property
+    def can_cancel(self) -> bool:
+        """Only what an admin started: photos and searches would be sent again or missed."""
+        return self.is_open and self.kind == self.Kind.REINDEX
 
 
 class WorkerHeartbeat(models.Model):

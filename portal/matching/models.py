@@ -104,7 +104,7 @@ class Keypoints(models.Model):
 
 
 class Rejection(models.Model):
-    """A photo in which a version's models found no dog: an answer too, so that it is not pending."""
+    """A photo in which a version's models found no dog: an answer too, so not pending."""
 
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="rejections")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="rejections")
@@ -152,7 +152,9 @@ class Query(models.Model):
     image = models.FileField(max_length=200, blank=True)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
-    version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     vector = models.BinaryField(null=True)
     points = models.JSONField(null=True)
     box = models.JSONField(null=True)
@@ -186,7 +188,9 @@ class Ranking(models.Model):
     )
     filters = models.JSONField(default=dict)
     filters_key = models.CharField(max_length=64)
-    version = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     candidates = models.PositiveIntegerField(default=0)
     up_to = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

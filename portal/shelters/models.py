@@ -9,11 +9,13 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from portal.accounts.models import User
 
 
 class ShelterQuerySet(models.QuerySet["Shelter"]):
-    def staffed_by(self, user: User) -> ShelterQuerySet:
+    def staffed_by(self, user: User | AnonymousUser) -> ShelterQuerySet:
         """Shelters whose dogs this user may edit; an admin may edit all."""
         if not user.is_authenticated:
             return self.none()

@@ -1,0 +1,73 @@
+"""What a code says to people: one sentence for what happened, one for what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from ml.images import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+UNKNOWN = _("Something went wrong on our side. Please try again in a moment.")
+
+SENTENCES: dict[str, StrPromise] = {
+    # The file
+    "empty_file": _("This file is empty. Please choose the photo again."),
+    "file_too_large": format_lazy(
+        _("This file is larger than {megabytes} MB. Please send a smaller version."),
+        megabytes=settings.UPLOAD_MAX_BYTES // 1024 // 1024,
+    ),
+    "not_an_image": _("This file is not a photo. Please send a JPEG, PNG, WebP or HEIC photo."),
+    "unsupported_format": _(
+        "We can't read this kind of file. Please send a JPEG, PNG, WebP or HEIC photo."
+    ),
+    "too_many_pixels": format_lazy(
+        _("This photo has more than {megapixels} megapixels. Please send a smaller version."),
+        megapixels=DEFAULT_LIMITS.max_pixels // 1_000_000,
+    ),
+    "image_too_small": format_lazy(
+        _("This photo is too small. Each side needs at least {pixels} pixels."),
+        pixels=DEFAULT_LIMITS.min_side,
+    ),
+    "truncated_image": _("This photo is damaged or incomplete. Please send it again."),
+    "file_missing": _("This photo is no longer there. Please upload it again."),
+    # What is seen in it
+    "no_dog": _("We couldn't find a dog in this photo. Try one where its face is clear."),
+    "no_dog_cat": _("This looks like a cat. Try a photo of a dog."),
+    "no_dog_person": _(
+        "This looks like a person. Try a photo where a dog fills most of the picture."
+    ),
+    # The photos of a listed dog
+    "photo_already_there": _("This dog already has this photo. Please choose another one."),
+    "too_many_photos": _("This dog has as many photos as it can have. Delete one to add another."),
+    "failed": _("We couldn't prepare this photo. Try again, or upload another one."),
+    # Dogs
+    "bond_other_shelter": _("Bonded dogs live in one shelter. Choose a dog of the same shelter."),
+    "bond_with_itself": _("A dog can't be bonded with itself. Choose another dog."),
+    "unknown_status": _("That is not a status a dog can have. Please choose one from the list."),
+    # Work and models
+    "worker_lost": _(
+        "We tried three times and had to stop each time. Please try another photo, or again later."
+    ),
+    "timed_out": _("This took too long. Please try again in a moment."),
+    "failed_inside": UNKNOWN,
+    "no_active_version": _("Search is still being set up. Please try again in a minute."),
+    "unknown_model": _("There is no model of that name. Choose one from the list."),
+    "model_mismatch": _(
+        "A model's files don't belong together. Restore them from the repository and restart."
+    ),
+    "reindex_running": _("Another reindex is running. Wait for its end, or cancel it first."),
+    "photos_missing": _(
+        "Some photos are not described by this version yet. Reindex with it, then switch."
+    ),
+}
+
+
+def sentence(code: str) -> StrPromise:
+    """The sentence for a code, in the reader's language; a general one where it is unknown."""
+    return SENTENCES.get(code, UNKNOWN)

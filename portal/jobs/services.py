@@ -1,0 +1,259 @@
+"""Job state: every change of it is made here, guarded, and messages leave from nowhere else.
+
+A start is a compare-and-set on the row, and its time is the token by which that worker is known:
+a worker whose job was taken for lost and given to another can no longer beat, finish or fail it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from portal.celery import app
+from portal.jobs.models import Job, JobQuerySet, WorkerHeartbeat
+
+MAX_ATTEMPTS = 3
+
+# A running job without a beat for so long has lost its worker.
+LOST_AFTER = {
+    Job.Queue.INTERACTIVE.value: timedelta(seconds=30),
+    Job.Queue.BATCH.value: timedelta(seconds=120),
+}
+# A queued job's message counts as lost after this: soon where the queue's worker has nothing to do,
+# later where it works through a backlog, so that a long queue is not sent again and again.
+RESEND_WHEN_IDLE = timedelta(seconds=10)
+RESEND_WHEN_BUSY = timedelta(seconds=60)
+RESEND_AT_MOST = 200
+
+# Redis serves low numbers first: nobody who waits for an answer waits behind a bulk upload.
+PRIORITY = {Job.Kind.INDEX_PHOTO.value: 6}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class SweepResult:
+    resent: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+
+
+@transaction.atomic
+def enqueue(*, kind: str, subject: object, queue: str) -> Job:
+    """The open job of this kind about this subject, made and sent if there is none.
+
+    `subject` is a primary key. The message leaves on commit; a broker that is away is no error,
+    since the sweeper sends again.
+    """
+    job, created = Job.objects.open().get_or_create(
+        kind=kind, subject=str(subject), defaults={"queue": queue, "sent_at": timezone.now()}
+    )
+    if created:
+        _send_on_commit(job)
+    return job
+
+
+def start(*, job_id: uuid.UUID | str, worker: str = "", step: str | None = None) -> Job | None:
+    """The job, now running and this caller's; None when it is not waiting (or not there)."""
+    now = timezone.now()
+    changes: dict[str, Any] = {} if step is None else {"step": step}
+    mine = Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(
+        state=Job.State.RUNNING,
+        attempts=F("attempts") + 1,
+        started_at=now,
+        heartbeat_at=now,
+        worker=worker,
+        **changes,
+    )
+    return Job.objects.filter(pk=job_id).first() if mine else None
+
+
+def beat(
+    *, job: Job, step: str | None = None, done: int | None = None, total: int | None = None
+) -> bool:
+    """Says that the job is alive and how far it is; False when it is no longer the caller's."""
+    progress = {"step": step, "done": done, "total": total}
+    changes = {name: value for name, value in progress.items() if value is not None}
+    return _change(job, heartbeat_at=timezone.now(), **changes)
+
+
+def finish(*, job: Job) -> bool:
+    """Done; False when the job is no longer the caller's."""
+    return _change(
+        job, state=Job.State.DONE, finished_at=timezone.now(), error_code="", error_detail=""
+    )
+
+
+def fail(*, job: Job, code: str, detail: str = "") -> bool:
+    """Failed with a code from `portal.jobs.messages`; `detail` is for staff only."""
+    return _change(
+        job,
+        state=Job.State.FAILED,
+        finished_at=timezone.now(),
+        error_code=code,
+        error_detail=detail[:4000],
+    )
+
+
+@transaction.atomic
+def pause(*, job: Job) -> bool:
+    """Puts a running job that got on back into its queue, behind whatever waits there."""
+    put_back = _change(
+        job, state=Job.State.QUEUED, attempts=0, sent_at=timezone.now(), heartbeat_at=None
+    )
+    if put_back:
+        _send_on_commit(job)
+    return put_back
+
+
+@transaction.atomic
+def retry(*, job: Job) -> Job:
+    """Opens a failed job again with all its attempts; where another is open, that one."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            opened = Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
+                state=Job.State.QUEUED,
+                attempts=0,
+                step="",
+                error_code="",
+                error_detail="",
+                sent_at=now,
+                heartbeat_at=None,
+                finished_at=None,
+            )
+    except IntegrityError:
+        return Job.objects.for_subject(job.kind, job.subject).open().get()
+    job.refresh_from_db()
+    if opened:
+        _send_on_commit(job)
+    return job
+
+
+def cancel(*, job: Job) -> bool:
+    """Closes an open job; its worker notices at its next beat. False when it was closed already."""
+    return bool(_close(Job.objects.filter(pk=job.pk)))
+
+
+def cancel_all(*, kind: str, subjects: Iterable[object]) -> int:
+    """Closes the open jobs about things that are going away."""
+    return _close(Job.objects.filter(kind=kind, subject__in=[str(s) for s in subjects]))
+
+
+def forget(*, kinds: Iterable[str], older_than: timedelta) -> int:
+    """Deletes jobs of these kinds that ended well so long ago."""
+    ended = Job.objects.filter(
+        kind__in=list(kinds),
+        state__in=[Job.State.DONE, Job.State.CANCELLED],
+        finished_at__lt=timezone.now() - older_than,
+    )
+    return ended.delete()[0]
+
+
+@transaction.atomic
+def sweep() -> SweepResult:
+    """Sends open jobs again that nobody works on, and fails those that lost three workers.
+
+    Any number of sweepers may run at once. One transaction: a caller that must follow up failures
+    wraps its own around this.
+    """
+    now = timezone.now()
+    lost = Q()
+    for queue, patience in LOST_AFTER.items():
+        lost |= Q(queue=queue, heartbeat_at__lt=now - patience)
+    result = _recover(Job.objects.filter(lost, state=Job.State.RUNNING))
+    for queue in Job.Queue.values:
+        patience = RESEND_WHEN_BUSY if _is_busy(queue) else RESEND_WHEN_IDLE
+        unsent = Q(sent_at__isnull=True) | Q(sent_at__lt=now - patience)
+        waiting = Job.objects.filter(unsent, queue=queue, state=Job.State.QUEUED)
+        for job in waiting.order_by("created_at")[:RESEND_AT_MOST]:
+            if _resend(job, was=Job.State.QUEUED):
+                result.resent.append(job)
+    return result
+
+
+@transaction.atomic
+def reclaim(*, worker: str) -> SweepResult:
+    """What a dead predecessor of this worker was doing: sent again or, the third time, failed.
+
+    Only for workers that do one job at a time, when they start.
+    """
+    return _recover(Job.objects.filter(state=Job.State.RUNNING, worker=worker))
+
+
+def beat_worker(*, queue: str, ready: bool) -> None:
+    """Says that a queue's worker is alive and whether its models are loaded."""
+    WorkerHeartbeat.objects.update_or_create(
+        queue=queue, defaults={"beat_at": timezone.now(), "ready": ready}
+    )
+
+
+def _change(job: Job, **changes: Any) -> bool:
+    """Changes a running job as long as it is the one this caller started; the object follows."""
+    own = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, started_at=job.started_at)
+    if not own.update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(job, name, value)
+    return True
+
+
+def _close(jobs: JobQuerySet) -> int:
+    return jobs.open().update(state=Job.State.CANCELLED, finished_at=timezone.now())
+
+
+def _recover(jobs: JobQuerySet) -> SweepResult:
+    result = SweepResult()
+    for job in jobs.order_by("created_at"):
+        if job.attempts >= MAX_ATTEMPTS:
+            detail = f"{job.attempts} workers ended while they worked on it"
+            if fail(job=job, code="worker_lost", detail=detail):
+                result.failed.append(job)
+        elif _resend(job, was=Job.State.RUNNING):
+            result.resent.append(job)
+    return result
+
+
+def _is_busy(queue: str) -> bool:
+    """Whether the queue's worker began or ended something just now."""
+    lately = timezone.now() - RESEND_WHEN_IDLE
+    active = Q(state=Job.State.RUNNING) | Q(finished_at__gte=lately)
+    return Job.objects.filter(active, queue=queue).exists()
+
+
+def _resend(job: Job, *, was: str) -> bool:
+    unchanged = Job.objects.filter(
+        pk=job.pk, state=was, sent_at=job.sent_at, heartbeat_at=job.heartbeat_at
+    )
+    job.state, job.sent_at, job.heartbeat_at = Job.State.QUEUED, timezone.now(), None
+    if not unchanged.update(state=job.state, sent_at=job.sent_at, heartbeat_at=None):
+        return False
+    _send_on_commit(job)
+    return True
+
+
+def _send_on_commit(job: Job) -> None:
+    transaction.on_commit(functools.partial(_send, job), robust=True)
+
+
+def _send(job: Job) -> None:
+    try:
+        app.send_task(
+            f"workers.tasks.{job.kind}",
+            args=[str(job.pk)],
+            queue=job.queue,
+            priority=PRIORITY.get(job.kind, 0),
+            retry=False,
+        )
+    except Exception as error:
+        # Each broker raises its own family of errors; all mean that the sweeper has to send.
+        log.warning("Job %s could not be sent and waits for the sweeper: %s", job.pk, error)
+        Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(sent_at=None)
