@@ -3,10 +3,13 @@
 import os
 import tempfile
 
-os.environ.setdefault("PAWKIN_EMBEDDED", "true")
-os.environ.setdefault("PAWKIN_DATA", tempfile.mkdtemp(prefix="pawkin-tests-"))
-os.environ.setdefault("SECRET_KEY", "tests only")
-os.environ.setdefault("REDIS_URL", "memory://")
+folder = tempfile.TemporaryDirectory(prefix="pawkin-tests-")
+os.environ.update(
+    PAWKIN_EMBEDDED="true",
+    PAWKIN_DATA=folder.name,
+    SECRET_KEY="tests only",
+    REDIS_URL="memory://",
+)
 
 from portal.settings import *  # noqa: E402, F403
 from portal.settings import STORAGES  # noqa: E402

@@ -1,0 +1,29 @@
+"""What every test may use. Real servers and the browser are in `stack.py` and `browser/`."""
+
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+pytest_plugins = ["tests.stack"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", help="keep the browser tests' screenshots in this folder")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, so that a mistake shows before the servers start."""
+    for item in items:
+        for kind in ("live", "browser"):
+            if Path("tests", kind) in item.path.relative_to(item.config.rootpath).parents:
+                item.add_marker(kind)
+    items.sort(key=lambda item: [bool(item.get_closest_marker(k)) for k in ("browser", "live")])
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> Path:
+    """Uploaded and stored files of this test only."""
+    folder = tmp_path / "media"
+    settings.MEDIA_ROOT = str(folder)
+    return folder
