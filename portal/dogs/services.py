@@ -1,0 +1,268 @@
+"""Writes on dogs, their photos and their temperament."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.files import File
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from ml.errors import PawkinError
+from portal.accounts.models import User
+from portal.dogs.models import Dog, Photo, TemperamentValue
+from portal.dogs.storage import delete_on_commit, new_files
+from portal.dogs.temperament import SCALE_TRAITS
+from portal.dogs.uploads import Refusal, read_or_refuse, read_upload
+from portal.jobs.models import Job
+from portal.jobs.services import cancel_all, enqueue
+from portal.shelters.models import Shelter
+
+PHOTOS_PER_DOG = 20
+
+PLAIN_FIELDS = frozenset({
+    "name", "mixed", "sex", "birth_date", "birth_precision", "weight_kg", "colours", "neutered",
+    "description", "tags", "external_id",
+})  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+class DogConflict(PawkinError):
+    """What was asked contradicts what is. Codes: unknown_status, bond_with_itself,
+    bond_other_shelter, file_missing."""
+
+
+class PhotosRefused(PawkinError):
+    """Some of a new dog's photos cannot be used; `refusals` says which and why."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        names = ", ".join(f"{refusal.file_name}: {refusal.code}" for refusal in refusals)
+        super().__init__(refusals[0].code, "Leave these photos out or replace them.", names)
+        self.refusals = refusals
+
+
+def create_dog(
+    *,
+    shelter: Shelter,
+    by: User | None,
+    fields: Mapping[str, Any],
+    photos: Sequence[File] = (),
+    temperament: Mapping[str, str | int | None] | None = None,
+    publish: bool = False,
+) -> Dog:
+    """A new dog, a draft unless published, with all of its photos or not at all.
+
+    `fields` as in `update_dog`. Raises PhotosRefused before anything is stored; to keep the good
+    ones of a mixed lot, create the dog without photos and call `add_photos`.
+    """
+    refusals = [r for file in photos if isinstance(r := read_or_refuse(file), Refusal)]
+    refusals += [Refusal(file.name or "", "too_many_photos") for file in photos[PHOTOS_PER_DOG:]]
+    if refusals:
+        raise PhotosRefused(refusals)
+    with new_files() as files:
+        stored: dict[str, str] = {}
+        for file in photos:  # read again rather than kept, since together they may be large
+            upload = read_upload(file)
+            if upload.sha256 not in stored:
+                stored[upload.sha256] = files.write(upload.data, folder="uploads")
+        with transaction.atomic():
+            dog = Dog(shelter=shelter, slug=free_slug(str(fields["name"])))
+            _write_fields(dog, fields, by)
+            _write_temperament(dog, temperament or {}, by)
+            _add_photo_rows(dog, stored)
+            if publish:
+                publish_dog(dog=dog)
+    return dog
+
+
+@transaction.atomic
+def update_dog(
+    *,
+    dog: Dog,
+    by: User | None,
+    fields: Mapping[str, Any],
+    temperament: Mapping[str, str | int | None] | None = None,
+) -> Dog:
+    """Writes the given Dog fields and traits and leaves the others as they are.
+
+    `breeds` is a list of Breed, `bonded_with` a Dog or None, `status` a Dog.Status value; a trait
+    of None is unknown.
+    """
+    _write_fields(dog, fields, by)
+    _write_temperament(dog, temperament or {}, by)
+    return dog
+
+
+def publish_dog(*, dog: Dog) -> Dog:
+    """Lets adopters find the dog from the next search on."""
+    _write_status(dog, Dog.Status.AVAILABLE)
+    return dog
+
+
+def set_status(*, dog: Dog, status: str, by: User | None) -> Dog:
+    """Raises DogConflict for a status that does not exist."""
+    if status not in Dog.Status.values:
+        raise DogConflict("unknown_status", "Choose one of the statuses a dog can have.", status)
+    before = dog.status
+    _write_status(dog, status)
+    log.info("Dog %s: %s → %s by user %s", dog.pk, before, status, by.pk if by else None)
+    return dog
+
+
+@transaction.atomic
+def set_temperament(*, dog: Dog, trait: str, value: str | int | None, by: User | None) -> None:
+    """Stores one trait with who set it and when; None is unknown, which is the absence of a row."""
+    _write_temperament(dog, {trait: value}, by)
+    _touch(dog)
+
+
+@transaction.atomic
+def bond_dogs(*, dog: Dog, other: Dog | None) -> None:
+    """Bonds two dogs with each other and with no one else; None frees the dog."""
+    if other is not None and other.pk == dog.pk:
+        raise DogConflict("bond_with_itself", "Choose another dog.", str(dog.pk))
+    if other is not None and other.shelter_id != dog.shelter_id:
+        raise DogConflict("bond_other_shelter", "Choose a dog of the same shelter.", str(other.pk))
+    pair = [dog.pk] if other is None else [dog.pk, other.pk]
+    now = timezone.now()
+    Dog.objects.filter(bonded_with__in=pair).update(bonded_with=None, updated_at=now)
+    Dog.objects.filter(pk__in=pair).update(bonded_with=None, updated_at=now)
+    if other is not None:
+        Dog.objects.filter(pk=dog.pk).update(bonded_with=other)
+        Dog.objects.filter(pk=other.pk).update(bonded_with=dog)
+        other.bonded_with = dog
+    dog.bonded_with = other
+
+
+def add_photos(*, dog: Dog, files: Sequence[File]) -> list[Photo | Refusal]:
+    """Stores each file that can be used and has it prepared; for each of the others its refusal.
+
+    The answers are in the order of the files.
+    """
+    results: list[Photo | Refusal | str] = []
+    with new_files() as store:
+        stored: dict[str, str] = {}
+        taken = set(dog.photos.values_list("sha256", flat=True))
+        for file in files:
+            upload = read_or_refuse(file)
+            if isinstance(upload, Refusal):
+                results.append(upload)
+            elif upload.sha256 in taken:
+                results.append(Refusal(file.name or "", "photo_already_there"))
+            elif len(taken) >= PHOTOS_PER_DOG:
+                results.append(Refusal(file.name or "", "too_many_photos"))
+            else:
+                taken.add(upload.sha256)
+                stored[upload.sha256] = store.write(upload.data, folder="uploads")
+                results.append(upload.sha256)
+        with transaction.atomic():
+            photos = _add_photo_rows(dog, stored)
+    # A photo that came in through another tab meanwhile has its row, and its file is not ours.
+    return [photos[result] if isinstance(result, str) else result for result in results]
+
+
+@transaction.atomic
+def order_photos(*, dog: Dog, photo_ids: Sequence[int]) -> None:
+    """Puts the dog's photos in this order; those not named follow as they were."""
+    photos = {photo.pk: photo for photo in dog.photos.order_by("position", "pk")}
+    named = [photos.pop(pk) for pk in dict.fromkeys(photo_ids) if pk in photos]
+    for position, photo in enumerate([*named, *photos.values()]):
+        photo.position = position
+        photo.save(update_fields=["position"])
+
+
+@transaction.atomic
+def delete_photo(*, photo: Photo) -> None:
+    """Deletes the photo with its files and everything computed from it."""
+    cancel_all(kind=Job.Kind.INDEX_PHOTO, subjects=[photo.pk])
+    delete_on_commit([photo.upload.name, photo.image.name, photo.thumbnail.name])
+    photo.delete()
+
+
+@transaction.atomic
+def retry_photo(*, photo: Photo) -> Job:
+    """Has the photo prepared again. Raises DogConflict when its file is gone."""
+    if not (photo.upload or photo.image):
+        raise DogConflict("file_missing", "Upload the photo again.", str(photo.pk))
+    photo.state, photo.error_code = Photo.State.WAITING, ""
+    photo.save(update_fields=["state", "error_code"])
+    return enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=Job.Queue.INTERACTIVE)
+
+
+def free_slug(name: str) -> str:
+    """The name and a few random letters, since many dogs share a name."""
+    stem = slugify(name, allow_unicode=True)[:80].strip("-") or "dog"
+    return f"{stem}-{secrets.token_hex(3)}"
+
+
+def _write_fields(dog: Dog, fields: Mapping[str, Any], by: User | None) -> None:
+    unknown = fields.keys() - PLAIN_FIELDS - {"breeds", "bonded_with", "status"}
+    if unknown:
+        raise ValueError(f"not fields of a dog: {', '.join(sorted(unknown))}")
+    plain = fields.keys() & PLAIN_FIELDS
+    for name in plain:
+        setattr(dog, name, fields[name])
+    # Only what was given: what somebody else changed meanwhile stays as it is.
+    dog.save(update_fields=None if dog.pk is None else [*plain, "updated_at"])
+    if "breeds" in fields:
+        dog.breeds.set(fields["breeds"])
+    if "bonded_with" in fields:
+        bond_dogs(dog=dog, other=fields["bonded_with"])
+    if "status" in fields and fields["status"] != dog.status:
+        set_status(dog=dog, status=fields["status"], by=by)
+
+
+def _write_status(dog: Dog, status: str) -> None:
+    dog.status = status
+    if status == Dog.Status.AVAILABLE and dog.listed_at is None:
+        dog.listed_at = timezone.now()
+    dog.save(update_fields=["status", "listed_at", "updated_at"])
+
+
+def _write_temperament(dog: Dog, values: Mapping[str, str | int | None], by: User | None) -> None:
+    current = {row.trait: row for row in dog.temperament.all()}
+    for trait, value in values.items():
+        known = current.get(trait)
+        if value is None or value == "":
+            if known:
+                known.delete()
+            continue
+        scale = trait in SCALE_TRAITS
+        answer, level = ("", int(value)) if scale else (str(value), None)
+        if known and (known.answer, known.level) == (answer, level):
+            continue  # who said it first, and when, stays
+        TemperamentValue.objects.update_or_create(
+            dog=dog,
+            trait=trait,
+            defaults={"answer": answer, "level": level, "set_by": by, "set_at": timezone.now()},
+        )
+
+
+def _touch(dog: Dog) -> None:
+    """Rankings are done again when a dog changed after them."""
+    dog.updated_at = timezone.now()
+    dog.save(update_fields=["updated_at"])
+
+
+def _add_photo_rows(dog: Dog, stored: Mapping[str, str]) -> dict[str, Photo]:
+    """Rows for uploads (sha256 → stored name), after the dog's other photos."""
+    if not stored:
+        return {}
+    Dog.objects.select_for_update().get(pk=dog.pk)
+    there = {photo.sha256: photo for photo in dog.photos.filter(sha256__in=stored)}
+    delete_on_commit(stored[sha256] for sha256 in there)
+    last = dog.photos.order_by("position").values_list("position", flat=True).last()
+    position = 0 if last is None else last + 1
+    photos = dict(there)
+    for sha256, name in stored.items():
+        if sha256 not in there:
+            photo = Photo.objects.create(dog=dog, position=position, sha256=sha256, upload=name)
+            enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=Job.Queue.INTERACTIVE)
+            photos[sha256] = photo
+            position += 1
+    return photos

@@ -1,0 +1,64 @@
+"""Private files under random names: written before the rows that name them, deleted after."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from portal.dogs.models import random_name
+
+log = logging.getLogger(__name__)
+
+
+class Files:
+    """Writes files and remembers which, so that they can be taken back."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, data: bytes, *, folder: str, suffix: str = "") -> str:
+        """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`."""
+        stem = random_name()
+        name = default_storage.save(f"{folder}/{stem[:2]}/{stem}{suffix}", ContentFile(data))
+        self.written.append(name)
+        return name
+
+    def take_back(self) -> None:
+        delete_files(self.written)
+        self.written = []
+
+
+@contextmanager
+def new_files() -> Iterator[Files]:
+    """Files written in this block stay when it ends well and vanish when it raises.
+
+    Put the transaction inside, not around: a file must be there before a row names it, and nobody
+    should wait for a disk while holding the database's write lock.
+    """
+    files = Files()
+    try:
+        yield files
+    except BaseException:
+        files.take_back()
+        raise
+
+
+def delete_files(names: Iterable[str | None]) -> None:
+    """Deletes files, passing over empty names; one that resists does not save the others."""
+    for name in names:
+        if name:
+            try:
+                default_storage.delete(name)
+            except OSError:
+                log.exception("The file %s could not be deleted", name)
+
+
+def delete_on_commit(names: Iterable[str | None]) -> None:
+    """Deletes files once no row names them any more."""
+    transaction.on_commit(functools.partial(delete_files, [n for n in names if n]), robust=True)
