@@ -201,9 +201,11 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
     lists = {name: split(values.get(name, "")) for name in LISTS}
     form = RowForm(values)
     form.fields.update(temperament_fields())
-    wrong = [] if form.is_valid() else [
-        f"{name}: {' '.join(str(e) for e in errors)}" for name, errors in form.errors.items()
-    ]
+    wrong = (
+        []
+        if form.is_valid()
+        else [f"{name}: {' '.join(str(e) for e in errors)}" for name, errors in form.errors.items()]
+    )
     wrong += [f"colours: {c} is not a known colour" for c in lists["colours"] if c not in Colour]
     if wrong:
         raise ValueError("; ".join(wrong))

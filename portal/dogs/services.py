@@ -54,10 +54,12 @@ def create_dog(
     photos: Sequence[File] = (),
     temperament: Mapping[str, str | int | None] | None = None,
     publish: bool = False,
+    queue: str = Job.Queue.INTERACTIVE,
 ) -> Dog:
     """A new dog, a draft unless published, with all of its photos or not at all.
 
-    `fields` as in `update_dog`. Raises PhotosRefused before anything is stored; to keep the good
+    `fields` as in `update_dog`; `queue` is batch for bulk loads, so that nobody waits behind one.
+    Raises PhotosRefused before anything is stored; to keep the good
     ones of a mixed lot, create the dog without photos and call `add_photos`.
     """
     refusals = [r for file in photos if isinstance(r := read_or_refuse(file), Refusal)]
@@ -74,7 +76,7 @@ def create_dog(
             dog = Dog(shelter=shelter, slug=free_slug(str(fields["name"])))
             _write_fields(dog, fields, by)
             _write_temperament(dog, temperament or {}, by)
-            _add_photo_rows(dog, stored)
+            _add_photo_rows(dog, stored, queue)
             if publish:
                 publish_dog(dog=dog)
     return dog
@@ -249,7 +251,9 @@ def _touch(dog: Dog) -> None:
     dog.save(update_fields=["updated_at"])
 
 
-def _add_photo_rows(dog: Dog, stored: Mapping[str, str]) -> dict[str, Photo]:
+def _add_photo_rows(
+    dog: Dog, stored: Mapping[str, str], queue: str = Job.Queue.INTERACTIVE
+) -> dict[str, Photo]:
     """Rows for uploads (sha256 → stored name), after the dog's other photos."""
     if not stored:
         return {}
@@ -262,7 +266,7 @@ def _add_photo_rows(dog: Dog, stored: Mapping[str, str]) -> dict[str, Photo]:
     for sha256, name in stored.items():
         if sha256 not in there:
             photo = Photo.objects.create(dog=dog, position=position, sha256=sha256, upload=name)
-            enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=Job.Queue.INTERACTIVE)
+            enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=queue)
             photos[sha256] = photo
             position += 1
     return photos
