@@ -12,8 +12,10 @@ DOGS = 40
 SEED = 7
 
 
-def load_content(data: Path, *, photos: Path | None) -> bool:
+def load_content(data: Path, *, photos: Path | None, logins: bool) -> bool:
     """Load `photos`, or draw dogs and load them, once. Returns whether anything was loaded.
+
+    `logins` sets up the demo accounts as well. What is loaded is not yet searchable.
 
     Raises subprocess.CalledProcessError.
     """
@@ -23,14 +25,15 @@ def load_content(data: Path, *, photos: Path | None) -> bool:
     source = str(photos) if photos else "drawn"
     if source in loaded or (loaded and not photos):
         return False
+    options = ["--no-index-wait", *(["--demo"] if logins else [])]
     if photos:
         say(f"Loading the photos in {photos}")
-        run("manage.py", "load_dogs", str(photos))
+        run("manage.py", "load_dogs", str(photos), *options)
     else:
         say(f"Drawing {DOGS} dogs")
         folder = data / "demo"
         run("-m", "ml", "draw", str(folder), "--dogs", str(DOGS), "--seed", str(SEED))
-        run("manage.py", "load_dogs", str(folder), "--demo")
+        run("manage.py", "load_dogs", str(folder), *options)
     note.write_text("\n".join([*loaded, source]) + "\n")
     return True
 
