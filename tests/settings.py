@@ -2,8 +2,10 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 folder = tempfile.TemporaryDirectory(prefix="pawkin-tests-")
+Path(folder.name, "static").mkdir()
 os.environ.update(
     PAWKIN_EMBEDDED="true",
     PAWKIN_DATA=folder.name,

@@ -36,5 +36,7 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # Celery repeats what changes in its next version whenever it reconnects.
+        "py.warnings": {"level": "ERROR"},
     },
 }

@@ -8,6 +8,7 @@ __all__ = [
     "CELERY_ACCEPT_CONTENT",
     "CELERY_BEAT_SCHEDULE",
     "CELERY_BEAT_SCHEDULE_FILENAME",
+    "CELERY_BROKER_CONNECTION_MAX_RETRIES",
     "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP",
     "CELERY_BROKER_CONNECTION_TIMEOUT",
     "CELERY_BROKER_TRANSPORT_OPTIONS",
@@ -28,15 +29,19 @@ __all__ = [
     "CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS",
     "CELERY_WORKER_HIJACK_ROOT_LOGGER",
     "CELERY_WORKER_PREFETCH_MULTIPLIER",
+    "CELERY_WORKER_REDIRECT_STDOUTS",
     "CELERY_WORKER_SEND_TASK_EVENTS",
     "REDIS_URL",
 ]
 
 
 def embedded_redis() -> str:
-    """The address that script/server left for commands run beside it, or Redis's usual one."""
+    """The address that script/server leaves for commands run beside it while it runs.
+
+    Without it nobody is there to take a message; sweep_jobs sends it again at the next start.
+    """
     note = DATA_DIR / "run" / "redis-url"
-    return note.read_text().strip() if note.exists() else "redis://127.0.0.1:6379/0"
+    return note.read_text().strip() if note.exists() else "memory://"
 
 
 REDIS_URL: str = env.str("REDIS_URL", default="") or (embedded_redis() if EMBEDDED else "")
@@ -55,6 +60,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_SOFT_TIME_LIMIT: int = env.int("TASK_SOFT_SECONDS", default=120)
 CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
@@ -64,6 +70,7 @@ CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     # Longer than the longest task, or a message is delivered a second time while it is worked on.
     "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,

@@ -100,6 +100,7 @@ def serve(data: Path, port: int, options: argparse.Namespace) -> None:
     finally:
         programs.stop()
         follower.end()
+        (data / "run" / "redis-url").unlink(missing_ok=True)
 
 
 def load_content(data: Path, options: argparse.Namespace) -> bool:
@@ -110,7 +111,7 @@ def load_content(data: Path, options: argparse.Namespace) -> bool:
     if options.no_demo and not options.photos:
         return False
     try:
-        return demo.load_content(data, photos=options.photos)
+        return demo.load_content(data, photos=options.photos, logins=not options.no_demo)
     except subprocess.CalledProcessError:
         say("The dogs could not be loaded, for the reason above; Pawkin runs without them.")
         return False

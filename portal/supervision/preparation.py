@@ -31,8 +31,10 @@ def only_one(data: Path) -> Iterator[None]:
 
     Raises CannotStart.
     """
+    # Private photos, addresses and the secret key: for the owner's eyes only.
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in ("run", "logs"):
-        (data / folder).mkdir(parents=True, exist_ok=True)
+        (data / folder).mkdir(exist_ok=True)
     with (data / "run" / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,15 +6,12 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-# How a line begins: Pawkin's own programs, gunicorn, and what has no level (requests, Redis). Lines
-# that begin otherwise, as a traceback's do, belong to the one before.
-HEAD = re.compile(
-    r"^(?:\d{4}-\S+ (?P<level>[A-Z]+) "
-    r"|\[[^]]+\] \[\d+\] \[(?P<server_level>[A-Z]+)\]"
-    r"|\S+ - \S+ \["
-    r"|\d+:[A-Z] )"
+# How a warning or an error begins in the logs of Pawkin's own programs, and of gunicorn. What
+# follows it (a traceback) stays in the file.
+ALARM = re.compile(
+    r"^(?:\d{4}-\S+ (?:WARNING|ERROR|CRITICAL) |\[[^]]+\] \[\d+\] \[(?:WARNING|ERROR|CRITICAL)\] )"
+    r"(?P<text>.+)"
 )
-SHOWN = {"WARNING", "ERROR", "CRITICAL"}
 
 
 def say(text: str) -> None:
@@ -44,7 +41,7 @@ class Progress:
 
 
 class LogFollower(threading.Thread):
-    """Prints warnings and errors as they are appended to log files.
+    """Prints the first line of each warning and error as they are appended to log files.
 
     Begins at each file's present end and survives its rotation.
     """
@@ -52,7 +49,6 @@ class LogFollower(threading.Thread):
     def __init__(self, paths: Iterable[Path], interval: float = 0.5) -> None:
         super().__init__(daemon=True)
         self.positions = {path: path.stat().st_size if path.exists() else 0 for path in paths}
-        self.talking: dict[Path, bool] = {}
         self.interval = interval
         self.ended = threading.Event()
 
@@ -85,14 +81,9 @@ class LogFollower(threading.Thread):
             return
         self.positions[path] += len(whole_lines) + 1
         for line in whole_lines.decode(errors="replace").split("\n"):
-            self.show(path, line)
-
-    def show(self, path: Path, line: str) -> None:
-        head = HEAD.match(line)
-        if head:
-            self.talking[path] = bool(SHOWN & {head["level"], head["server_level"]})
-        if self.talking.get(path):
-            print(f"  {path.stem}: {line}", flush=True)
+            alarm = ALARM.match(line)
+            if alarm:
+                print(f"  {path.stem}: {alarm['text']}", flush=True)
 
 
 def last_lines(path: Path, count: int = 15) -> list[str]:

@@ -1,0 +1,74 @@
+"""/health: what is missing is said, and 200 means that a search would be answered."""
+
+import datetime
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from portal import health
+from portal.jobs.models import WorkerHeartbeat
+
+pytestmark = pytest.mark.django_db
+
+
+def beat(queue: str, *, seconds_ago: float = 0, ready: bool = True) -> None:
+    at = timezone.now() - datetime.timedelta(seconds=seconds_ago)
+    WorkerHeartbeat.objects.create(queue=queue, beat_at=at, ready=ready)
+
+
+def test_ready_with_a_warm_interactive_worker(client: Client) -> None:
+    beat("interactive")
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    state = answer.json()
+    assert state["ready"]
+    assert state["workers"] == {"interactive": "ready", "batch": "absent"}
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("beats", "said"),
+    [
+        ({}, "absent"),
+        ({"seconds_ago": 31}, "absent"),
+        ({"ready": False}, "starting"),
+    ],
+)
+def test_not_ready_without_one(client: Client, beats: dict[str, Any], said: str) -> None:
+    if beats:
+        beat("interactive", **beats)
+    beat("batch")
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["workers"]["interactive"] == said
+    assert answer.json()["live"]
+
+
+def test_not_ready_without_a_broker(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    beat("interactive")
+
+    def refuse() -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(health, "broker_connection", refuse)
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["broker"] is False
+
+
+def test_not_ready_without_a_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(health, "database_state", fail)
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["database"] is False
+
+
+def test_light(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(2):
+        client.get("/health")
