@@ -50,6 +50,9 @@ class Job(models.Model):
         default=0, help_text="starts since the job last got on"
     )
     worker = models.CharField(max_length=120, blank=True)
+    lease = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="known to the worker whose job it is now"
+    )
     error_code = models.CharField(max_length=40, blank=True)
     error_detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

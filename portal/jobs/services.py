@@ -1,7 +1,7 @@
 """Job state: every change of it is made here, guarded, and messages leave from nowhere else.
 
-A start is a compare-and-set on the row, and its time is the token by which that worker is known:
-a worker whose job was taken for lost and given to another can no longer beat, finish or fail it.
+A start is a compare-and-set on the row and gives the caller a lease: a worker whose job was taken
+for lost and given to another can no longer beat, finish or fail it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.celery import app
@@ -68,9 +69,10 @@ def start(*, job_id: uuid.UUID | str, worker: str = "", step: str | None = None)
     mine = Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(
         state=Job.State.RUNNING,
         attempts=F("attempts") + 1,
-        started_at=now,
+        started_at=Coalesce("started_at", now),
         heartbeat_at=now,
         worker=worker,
+        lease=uuid.uuid4(),
         **changes,
     )
     return Job.objects.filter(pk=job_id).first() if mine else None
@@ -104,14 +106,18 @@ def fail(*, job: Job, code: str, detail: str = "") -> bool:
 
 
 @transaction.atomic
-def pause(*, job: Job) -> bool:
-    """Puts a running job that got on back into its queue, behind whatever waits there."""
-    put_back = _change(
-        job, state=Job.State.QUEUED, attempts=0, sent_at=timezone.now(), heartbeat_at=None
+def put_back(*, job: Job, got_on: bool) -> bool:
+    """Puts a running job back into its queue, behind whatever waits there.
+
+    One that got on has all its attempts again. False when the job is no longer the caller's.
+    """
+    attempts = 0 if got_on else job.attempts
+    waits = _change(
+        job, state=Job.State.QUEUED, attempts=attempts, sent_at=timezone.now(), heartbeat_at=None
     )
-    if put_back:
+    if waits:
         _send_on_commit(job)
-    return put_back
+    return waits
 
 
 @transaction.atomic
@@ -127,6 +133,7 @@ def retry(*, job: Job) -> Job:
                 error_code="",
                 error_detail="",
                 sent_at=now,
+                started_at=None,
                 heartbeat_at=None,
                 finished_at=None,
             )
@@ -198,7 +205,7 @@ def beat_worker(*, queue: str, ready: bool) -> None:
 
 def _change(job: Job, **changes: Any) -> bool:
     """Changes a running job as long as it is the one this caller started; the object follows."""
-    own = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, started_at=job.started_at)
+    own = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, lease=job.lease)
     if not own.update(**changes):
         return False
     for name, value in changes.items():

@@ -190,11 +190,18 @@ def test_a_paused_job_goes_on_with_all_its_attempts(sent, on_commit):
     job = running()
     services.beat(job=job, done=16, total=40)
     with on_commit():
-        assert services.pause(job=job)
+        assert services.put_back(job=job, got_on=True)
     assert len(sent) == 1
     again = services.start(job_id=job.pk)
     assert (again.attempts, again.done) == (1, 16)
-    assert not services.pause(job=job)
+    assert again.started_at == job.started_at
+    assert not services.put_back(job=job, got_on=True)
+
+
+def test_a_job_that_did_not_get_on_keeps_its_count():
+    job = running()
+    assert services.put_back(job=job, got_on=False)
+    assert services.start(job_id=job.pk).attempts == 2
 
 
 def test_retry_opens_a_failed_job_only(sent, on_commit):
