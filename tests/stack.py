@@ -71,7 +71,8 @@ class Stack:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self.listen, daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
         try:
             self.url = self.wait_until_ready()
         except BaseException:
@@ -80,9 +81,10 @@ class Stack:
 
     def listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output.append(line)
-            self.lines.put(line.rstrip())
+        with self.process.stdout as output:
+            for line in output:
+                self.output.append(line)
+                self.lines.put(line.rstrip())
         self.lines.put(None)
 
     def wait_until_ready(self) -> str:
@@ -152,7 +154,9 @@ class Stack:
         """Ask it to end as Ctrl-C does; returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=STOP_SECONDS)
+        status = self.process.wait(timeout=STOP_SECONDS)
+        self.listener.join(timeout=STOP_SECONDS)
+        return status
 
 
 @pytest.fixture(scope="session")

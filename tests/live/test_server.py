@@ -56,7 +56,7 @@ def test_an_empty_folder_becomes_ready_and_ends_without_a_trace(
 def test_a_killed_server_leaves_nothing_running(tmp_path: Path) -> None:
     stack = Stack(tmp_path, "--port", "0", "--no-demo")
     processes = stack.processes()
-    stack.process.kill()
+    assert stack.stop(signal.SIGKILL) == -signal.SIGKILL
     eventually(
         lambda: not [process for process in processes if process.is_running()],
         within=30,
