@@ -11,8 +11,17 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
+from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.models import User
+
+
+class SignedInRequest(HttpRequest):
+    """What a guarded view gets."""
+
+    user: User
+    htmx: HtmxDetails
+
 
 View = Callable[..., HttpResponseBase]
 

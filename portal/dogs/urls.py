@@ -1,0 +1,18 @@
+from django.urls import path
+
+from portal.dogs import views
+
+app_name = "staff"
+
+urlpatterns = [
+    path("", views.dogs, name="dogs"),
+    path("dogs/new/", views.dog_new, name="dog_new"),
+    path("dogs/<str:slug>/", views.dog_edit, name="dog_edit"),
+    path("dogs/<str:slug>/status/", views.dog_status, name="dog_status"),
+    path("dogs/<str:slug>/bond/", views.dog_bond, name="dog_bond"),
+    path("dogs/<str:slug>/photos/", views.photos, name="photos"),
+    path("dogs/<str:slug>/photos/add/", views.photo_add, name="photo_add"),
+    path("dogs/<str:slug>/photos/order/", views.photo_order, name="photo_order"),
+    path("photos/<int:photo_id>/delete/", views.photo_delete, name="photo_delete"),
+    path("photos/<int:photo_id>/retry/", views.photo_retry, name="photo_retry"),
+]
