@@ -4,8 +4,11 @@ Call `prepare_torchvision` before the first import of torchvision (timm imports 
 `prepare_mmpose` before the first import of mmpose. Both may be called any number of times.
 """
 
+import importlib
+import importlib.machinery
 import importlib.util
 import sys
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -73,6 +76,12 @@ def _reduce_mean(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def _stand_in(module: ModuleType) -> None:
+    """Put a module where import finds it, with a spec because mmengine asks for one."""
+    module.__spec__ = importlib.machinery.ModuleSpec(module.__name__, loader=None)
+    sys.modules[module.__name__] = module
+
+
 def _installed(name: str) -> bool:
     return name in sys.modules or importlib.util.find_spec(name) is not None
 
@@ -82,11 +91,12 @@ def prepare_mmpose() -> None:
     """Make `import mmpose.models` work with mmcv-lite and without mmdet.
 
     mmpose 1.3 imports compiled operators and `mmdet.utils` for heads that are not used here. Where
-    the real ones are installed they are left alone.
+    the real ones are installed they are left alone. The first import happens here, without the
+    warnings by which mmcv and mmengine speak to their own developers.
     """
     prepare_torchvision()
     if not _installed("mmcv._ext"):
-        sys.modules["mmcv._ext"] = _MissingExtension("mmcv._ext")
+        _stand_in(_MissingExtension("mmcv._ext"))
     if not _installed("mmdet"):
         package = ModuleType("mmdet")
         package.__path__ = []
@@ -97,5 +107,8 @@ def prepare_mmpose() -> None:
             reduce_mean=_reduce_mean,
         )
         package.__dict__["utils"] = utils
-        sys.modules["mmdet"] = package
-        sys.modules["mmdet.utils"] = utils
+        _stand_in(package)
+        _stand_in(utils)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("mmpose.models")

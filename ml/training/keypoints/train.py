@@ -1,0 +1,55 @@
+"""Trains the keypoint network with mmengine's Runner and MMPose."""
+
+from pathlib import Path
+
+from ml.compat import prepare_mmpose
+from ml.training.keypoints.config import Settings, Source, runner_config
+from ml.training.keypoints.datasets import convert, load, split_of, write
+
+prepare_mmpose()
+
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+
+from ml.training.keypoints import pipeline as _registered  # noqa: E402, F401
+
+
+def starter_sources(data: Path, out: Path) -> tuple[list[Source], Source]:
+    """The starter model's training sources and its validation source.
+
+    `data` holds `shelter_hand/` and `animalpose/` as data/keypoints of the project's material
+    does. Converted annotation files are written to `out`. Every fifth hand-annotated photo (by
+    hash, see `split_of`) is held back; Animal-Pose keeps its own validation set.
+    """
+    hand = load(data / "shelter_hand" / "hand.json")
+    hand_images = data / "shelter_hand" / "images"
+    pose = load(data / "animalpose" / "animalpose_train.json")
+    pose_images = data / "animalpose" / "images"
+    others = {category["name"] for category in pose["categories"]} - {"dog"}
+
+    def hand_side(side: str) -> Path:
+        part = convert(hand, keep=lambda image: split_of(image) == side)
+        return write(part, out / f"hand_{side}.json")
+
+    dogs = write(convert(pose, species={"dog"}), out / "animalpose_dogs.json")
+    rest = write(convert(pose, species=others), out / "animalpose_others.json")
+    train = [
+        Source(hand_side("train"), hand_images, share=4, absent_weight=1.0, hidden_weight=0.5),
+        Source(dogs, pose_images, share=1, absent_weight=0.2),
+        Source(rest, pose_images, share=0.25, absent_weight=0.2),
+    ]
+    return train, Source(hand_side("val"), hand_images, share=1, absent_weight=0)
+
+
+def train(settings: Settings, sources: list[Source], val: Source) -> Path:
+    """Train until `settings.iterations`, going on from the last checkpoint in `settings.out`.
+
+    Returns the last checkpoint.
+    """
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    config = Config(runner_config(settings, sources, val), filename=None)
+    config.resume = (settings.out / "last_checkpoint").exists()
+    Runner.from_cfg(config).train()
+    return Path((settings.out / "last_checkpoint").read_text().strip())
