@@ -38,6 +38,20 @@ class NetworkSpec:
     std: tuple[float, float, float]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "NetworkSpec":
+        """From its JSON object; KeyError, TypeError or ValueError where that is not one."""
+        height, width = data["size"]
+        return cls(
+            file=str(data["file"]),
+            sha256=str(data["sha256"]),
+            architecture=str(data["architecture"]),
+            size=(int(height), int(width)),
+            mean=_three(data["mean"]),
+            std=_three(data["std"]),
+            options=dict(data["options"]),
+        )
+
 
 @dataclass(frozen=True)
 class KeypointLayout:
@@ -110,9 +124,9 @@ class ModelSpec:
             return cls(
                 name=str(data["name"]),
                 title=str(data["title"]),
-                subject=_network(data["subject"]),
-                embedder=_network(data["embedder"]),
-                pose=_network(data["pose"]),
+                subject=NetworkSpec.from_dict(data["subject"]),
+                embedder=NetworkSpec.from_dict(data["embedder"]),
+                pose=NetworkSpec.from_dict(data["pose"]),
                 keypoints=KeypointLayout(
                     names=tuple(keypoints["names"]),
                     skeleton=tuple((a, b) for a, b in keypoints["skeleton"]),
@@ -175,19 +189,6 @@ def file_sha256(path: Path) -> str:
 
 def _files(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.json"))
-
-
-def _network(data: Mapping[str, Any]) -> NetworkSpec:
-    height, width = data["size"]
-    return NetworkSpec(
-        file=str(data["file"]),
-        sha256=str(data["sha256"]),
-        architecture=str(data["architecture"]),
-        size=(int(height), int(width)),
-        mean=_three(data["mean"]),
-        std=_three(data["std"]),
-        options=dict(data["options"]),
-    )
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:

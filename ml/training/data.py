@@ -32,6 +32,7 @@ class Source:
     it). `group` says what must stay on one side of a split: the file, the folder, or the photo
     that the COCO file's images name in `same_photo_as` or `original`. `held_out` is the share
     kept for validation, `share` how many of the others an epoch draws, 1.0 meaning each once.
+    `labelled` says that photos of one folder, or one category, should be found alike.
     """
 
     images: str
@@ -41,6 +42,7 @@ class Source:
     group: Literal["file", "folder", "original"] = "file"
     held_out: float = 0.2
     share: float = 1.0
+    labelled: bool = False
     skip: tuple[str, ...] = ()
 
 

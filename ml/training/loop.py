@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from ml.errors import DataError, ModelMismatch
 
@@ -82,7 +83,8 @@ def fit(
         module.train()
         started, losses = time.monotonic(), []
         optimiser.zero_grad()
-        for place, batch in enumerate(batches(epoch)):
+        bar = tqdm(batches(epoch), f"epoch {epoch}", schedule.steps_per_epoch, mininterval=5)
+        for place, batch in enumerate(bar):
             for group, rate in zip(optimiser.param_groups, base_rates, strict=True):
                 group["lr"] = rate * schedule.factor(step)
             loss = loss_of(batch)

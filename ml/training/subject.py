@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ml.networks.backbone import load_pretrained, save_weights
+from ml.networks.backbone import load_pretrained, load_weights, save_weights
 from ml.networks.subject import KINDS, SubjectNetwork
 from ml.training import augment
 from ml.training.config import config_hash
@@ -24,12 +24,18 @@ NO_BOX = (-1.0, -1.0, -1.0, -1.0)
 
 @dataclass(frozen=True)
 class SubjectConfig:
-    """Settings of one run; `rate` is of the heads, `backbone_rate` of the blocks not frozen."""
+    """Settings of one run; `rate` is of the heads, `backbone_rate` of the blocks not frozen.
+
+    `pretrained` is a timm file for the backbone, `start` a whole subject network to go on from.
+    `dog_at_least` and `margin` (share of the box added at each side of a crop) are no part of the
+    training; they go into the spec.
+    """
 
     sources: tuple[Source, ...] = field(default_factory=tuple)
     architecture: str = "vit_tiny_patch16_224"
     size: int = 224
     pretrained: str = ""
+    start: str = ""
     frozen_blocks: int = 6
     epochs: int = 8
     batch: int = 32
@@ -38,17 +44,24 @@ class SubjectConfig:
     weight_decay: float = 0.02
     patience: int = 4
     box_weight: float = 2.0
+    dog_at_least: float = 0.5
+    margin: float = 0.1
     seed: int = 0
     workers: int = 1
+    threads: int = 0
 
 
 def train_subject(config: SubjectConfig, data: Path, out: Path) -> Metrics:
     """Train below `out`, resuming what is there; leaves `out/subject.safetensors`."""
     seed_everything(config.seed)
+    if config.threads:
+        torch.set_num_threads(config.threads)
     training, validation = split(config.sources, data)
     module = SubjectNetwork(config.architecture, (config.size, config.size))
     if config.pretrained:
         load_pretrained(module.backbone, data / config.pretrained)
+    if config.start:
+        load_weights(module, data / config.start)
     freeze(module.backbone, config.frozen_blocks)
     heads = [*module.patch_head.parameters(), *module.gate.parameters()]
     tuned = [p for p in module.backbone.parameters() if p.requires_grad]

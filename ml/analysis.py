@@ -1,0 +1,90 @@
+"""The whole way from photos to what is stored about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ml.embedder import Embedder
+from ml.errors import NoSubject
+from ml.pose import PoseEstimator
+from ml.spec import WEIGHTS, ModelSpec
+from ml.subject import Box, Subject, SubjectFinder, crop
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What is known about the dog in one photo.
+
+    `box` x0, y0, x1, y1 in pixels of the photo, `confidence` 0 to 1 that it is a dog, `vector`
+    (128,) float32 of length 1, `keypoints` (K, 3) float32: x, y in pixels of the photo, score 0 to
+    1, in the order of the spec's names.
+    """
+
+    box: Box
+    confidence: float
+    vector: np.ndarray
+    keypoints: np.ndarray
+
+
+class Analyser:
+    """Subject, embedding and keypoints of one ModelSpec. Load once per process; one thread."""
+
+    def __init__(
+        self, spec: ModelSpec, finder: SubjectFinder, embedder: Embedder, pose: PoseEstimator
+    ) -> None:
+        self.spec = spec
+        self._finder = finder
+        self._embedder = embedder
+        self._pose = pose
+        self._margin = float(spec.subject.options["margin"])
+
+    @classmethod
+    def load(
+        cls,
+        spec: ModelSpec,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+        directory: Path = WEIGHTS,
+    ) -> "Analyser":
+        """Raises ModelMissing or ModelMismatch where the spec's weights are not in `directory`.
+
+        With a `cache_dir` that an earlier process filled, no torch is imported on a CPU.
+        """
+        return cls(
+            spec,
+            *(
+                part.load(
+                    spec, device=device, threads=threads, cache_dir=cache_dir, directory=directory
+                )
+                for part in (SubjectFinder, Embedder, PoseEstimator)
+            ),
+        )
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]:
+        """One answer per image, in order; images are (H, W, 3) uint8 RGB of any sizes."""
+        found = self._finder.find(images)
+        pairs = [
+            (image, subject)
+            for image, subject in zip(images, found, strict=True)
+            if isinstance(subject, Subject)
+        ]
+        vectors = self._embedder.embed([crop(i, s.box, self._margin) for i, s in pairs])
+        keypoints = self._pose.estimate([i for i, _ in pairs], [s.box for _, s in pairs])
+        known = iter(zip(vectors, keypoints, strict=True))
+        return [
+            Analysis(subject.box, subject.confidence, *next(known))
+            if isinstance(subject, Subject)
+            else subject
+            for subject in found
+        ]
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first photo does not wait for lazy set-up."""
+        blank = np.full((64, 64, 3), 127, np.uint8)
+        self._finder.find([blank])
+        self._embedder.embed([blank])
+        self._pose.estimate([blank], [(0.0, 0.0, 64.0, 64.0)])
