@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stack import ROOT, TESTS_ONLY, Stack, eventually
+from benchmarks.installation import ROOT, TESTS_ONLY
+from tests.stack import Stack, eventually
 
 
 def server(*options: str) -> subprocess.CompletedProcess[str]:

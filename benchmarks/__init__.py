@@ -1,0 +1,1 @@
+"""How fast the running product is, measured from outside: `script/bench`."""

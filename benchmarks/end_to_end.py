@@ -1,0 +1,55 @@
+"""From a photo's upload to its matches on the page, through HTTP as the page itself does it.
+
+The clock runs from the POST of the form to the arrival of the first HTML with matches, including
+the page's own pauses between its questions; what a browser then takes to draw is not in it.
+"""
+
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.visitor import Visitor
+
+ANSWER = re.compile(r'<div class="answer[^>]*>')
+POLL = re.compile(r'hx-get="([^"]+)"')
+DELAY = re.compile(r"delay:(\d+)ms")
+CODE = re.compile(r'data-code="(\w+)"')
+GIVE_UP_SECONDS = 60
+
+
+def search(url: str, photo: Path) -> tuple[float, str]:
+    """Seconds until an answer, and what it was: "matches", "no match" or a code."""
+    with Visitor(url) as visitor:
+        form = visitor.get("/").form("/search/")
+        begun = time.perf_counter()
+        page = visitor.submit(form, {}, [("photo", photo)])
+        while True:
+            elapsed = time.perf_counter() - begun
+            if 'class="likeness"' in page.text:
+                return elapsed, "matches"
+            code = CODE.search(page.text)
+            if code:
+                return elapsed, code[1]
+            if page.status != 200:
+                return elapsed, f"http {page.status}"
+            answer = ANSWER.search(page.text)
+            poll = answer and POLL.search(answer[0])
+            if not answer or not poll:
+                return elapsed, "no match"
+            if elapsed > GIVE_UP_SECONDS:
+                return elapsed, "no answer"
+            delay = DELAY.search(answer[0])
+            time.sleep(int(delay[1]) / 1000 if delay else 0)
+            page = visitor.get(poll[1].replace("&amp;", "&"), by_script=True)
+
+
+def measure(url: str, photos: list[Path]) -> tuple[list[float], Counter[str]]:
+    """Seconds of each search that found matches, and how often each outcome was."""
+    seconds, outcomes = [], Counter[str]()
+    for photo in photos:
+        elapsed, outcome = search(url, photo)
+        outcomes[outcome] += 1
+        if outcome == "matches":
+            seconds.append(elapsed)
+    return seconds, outcomes
