@@ -7,4 +7,7 @@ from portal.health import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("portal.matching.urls")),
+    path("", include("portal.accounts.urls")),
+    path("staff/", include("portal.dogs.urls")),
 ]

@@ -1,0 +1,186 @@
+"""What the adopter's pages show of dogs and matches, made from rows that were read before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Prefetch
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from portal.dogs.models import Dog, DogQuerySet, Photo, TemperamentValue
+from portal.dogs.temperament import SCALE, Answer, Trait
+from portal.matching.models import Match, MatchQuerySet
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+BADGES_A_CARD = 3
+
+# Two or three syllables: a badge has to fit a card on a phone.
+SHORT_NAMES: dict[str, StrPromise] = {
+    Trait.GOOD_WITH_CHILDREN: pgettext_lazy("badge", "children"),
+    Trait.GOOD_WITH_DOGS: pgettext_lazy("badge", "dogs"),
+    Trait.GOOD_WITH_CATS: pgettext_lazy("badge", "cats"),
+    Trait.GOOD_WITH_ELDERLY: pgettext_lazy("badge", "elderly"),
+    Trait.HOUSE_TRAINED: pgettext_lazy("badge", "house-trained"),
+    Trait.CRATE_TRAINED: pgettext_lazy("badge", "crate"),
+    Trait.LEASH_TRAINED: pgettext_lazy("badge", "leash"),
+    Trait.ENERGY: pgettext_lazy("badge", "energy"),
+    Trait.SOCIABILITY: pgettext_lazy("badge", "sociable"),
+    Trait.AFFINITY: pgettext_lazy("badge", "affection"),
+}
+
+ICONS: dict[str, str] = {
+    Trait.GOOD_WITH_CHILDREN: "children",
+    Trait.GOOD_WITH_DOGS: "dog",
+    Trait.GOOD_WITH_CATS: "cat",
+    Trait.GOOD_WITH_ELDERLY: "elderly",
+    Trait.HOUSE_TRAINED: "house",
+    Trait.CRATE_TRAINED: "crate",
+    Trait.LEASH_TRAINED: "leash",
+    Trait.ENERGY: "energy",
+    Trait.SOCIABILITY: "sociability",
+    Trait.AFFINITY: "affinity",
+}
+
+MARKS = {Answer.YES: "check", Answer.NO: "cross", Answer.SELECTIVE: "minus", "unknown": "question"}
+UNKNOWN = pgettext_lazy("answer", "unknown")
+
+LIKENESS_WORDS: dict[str, StrPromise] = {
+    "strong": _("Strong likeness"),
+    "weak": _("Some likeness"),
+    "none": _("Little likeness"),
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """One trait of one dog; `answer` is yes, no, selective, unknown, or level for a scale."""
+
+    trait: str
+    answer: str
+    word: str
+    level: int | None = None
+    value: TemperamentValue | None = None
+
+    @property
+    def name(self) -> str:
+        return str(Trait(self.trait).label)
+
+    @property
+    def short(self) -> str:
+        return str(SHORT_NAMES[self.trait])
+
+    @property
+    def icon(self) -> str:
+        return ICONS[self.trait]
+
+    @property
+    def dots(self) -> list[bool]:
+        """A scale as one entry a level, true up to this dog's."""
+        return [level <= (self.level or 0) for level in SCALE]
+
+    @property
+    def mark(self) -> str:
+        return MARKS.get(self.answer, ICONS[self.trait])
+
+
+def temperament(dog: Dog) -> list[Badge]:
+    """Every trait in its order, unknown ones included; reads the prefetched values."""
+    values = {value.trait: value for value in dog.temperament.all()}
+    return [_badge(trait.value, values.get(trait.value)) for trait in Trait]
+
+
+def _badge(trait: str, value: TemperamentValue | None) -> Badge:
+    if value is None:
+        return Badge(trait, "unknown", str(UNKNOWN))
+    if value.level is not None:
+        word = _("%(level)d of 5") % {"level": value.level}
+        return Badge(trait, "level", str(word), level=value.level, value=value)
+    return Badge(trait, value.answer, str(Answer(value.answer).label), value=value)
+
+
+def badges(dog: Dog, wanted: Iterable[str] = ()) -> list[Badge]:
+    """The three that say most: what the adopter asked for, what is known, then what is not."""
+    asked = list(wanted)
+
+    def urgency(badge: Badge) -> tuple[bool, bool]:
+        return badge.trait not in asked, badge.answer == "unknown"
+
+    return sorted(temperament(dog), key=urgency)[:BADGES_A_CARD]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A dog in a list; with `match` when it stands in an answer."""
+
+    dog: Dog
+    photo: Photo | None
+    badges: list[Badge]
+    match: Match | None = None
+
+    @property
+    def likeness(self) -> str:
+        return str(LIKENESS_WORDS[self.match.band]) if self.match else ""
+
+
+def for_cards(dogs: DogQuerySet) -> DogQuerySet:
+    """The same dogs with all that a card shows, in a constant number of queries."""
+    shown = Prefetch("photos", queryset=Photo.objects.shown(), to_attr="shown_photos")
+    return dogs.select_related("shelter").prefetch_related(shown, "temperament")
+
+
+def dog_cards(dogs: Iterable[Dog], wanted: Iterable[str] = ()) -> list[Card]:
+    """Cards of dogs that came through `for_cards`."""
+    asked = list(wanted)
+    return [Card(dog, first_photo(dog), badges(dog, asked)) for dog in dogs]
+
+
+def searchable_first(dog: Dog) -> list[Photo]:
+    """All photos that can be shown, those in which the dog was found before the others."""
+    photos: list[Photo] = dog.shown_photos  # type: ignore[attr-defined]
+    return sorted(photos, key=lambda photo: photo.state != Photo.State.SEARCHABLE)
+
+
+def first_photo(dog: Dog) -> Photo | None:
+    return next(iter(searchable_first(dog)), None)
+
+
+def yes_no(value: bool | None) -> str:
+    return str(UNKNOWN if value is None else Answer.YES.label if value else Answer.NO.label)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The cards of a ranking in three groups by likeness, each in order of rank."""
+
+    strong: list[Card]
+    weak: list[Card]
+    faint: list[Card]
+
+    @property
+    def close(self) -> int:
+        return len(self.strong) + len(self.weak)
+
+    @property
+    def total(self) -> int:
+        return self.close + len(self.faint)
+
+
+def answers(matches: MatchQuerySet, wanted: Iterable[str] = ()) -> Answers:
+    """Matches that can still be adopted, as cards. Three queries."""
+    asked = list(wanted)
+    rows = (
+        matches.adoptable()
+        .select_related("dog__shelter", "photo")
+        .prefetch_related("dog__temperament")
+    )
+    cards = [Card(m.dog, m.photo, badges(m.dog, asked), m) for m in rows]
+
+    def band(name: str) -> list[Card]:
+        return [card for card in cards if card.match and card.match.band == name]
+
+    return Answers(strong=band("strong"), weak=band("weak"), faint=band("none"))
