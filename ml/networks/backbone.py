@@ -1,6 +1,7 @@
 """Vision transformers by their timm names, and where their weights come from."""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,28 @@ def load_weights(module: nn.Module, path: Path) -> None:
     _load_strictly(module, {k: v.float() for k, v in load_file(path).items()}, path)
 
 
-def save_weights(module: nn.Module, path: Path) -> None:
-    """Save a network's weights as float16 safetensors."""
+def save_weights(
+    module: nn.Module,
+    path: Path,
+    *,
+    architecture: str,
+    size: tuple[int, int],
+    options: dict[str, Any],
+) -> None:
+    """Save float16 safetensors that describe their network in their metadata.
+
+    The description is a NetworkSpec's JSON without what only the finished file knows.
+    """
     state = {k: v.detach().half().contiguous().cpu() for k, v in module.state_dict().items()}
+    told = {
+        "architecture": architecture,
+        "size": size,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "options": options,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, path)
+    save_file(state, path, metadata={"network": json.dumps(told)})
 
 
 def _load_strictly(module: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:

@@ -172,7 +172,13 @@ def train_embedder(
         fingerprint=config_hash(config),
         accumulate=config.accumulate,
     )
-    save_weights(module, out / "embedder.safetensors")
+    save_weights(
+        module,
+        out / "embedder.safetensors",
+        architecture=config.architecture,
+        size=(config.size, config.size),
+        options={"dimension": config.dimension, "pool": config.pool},
+    )
     return best
 
 

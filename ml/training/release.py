@@ -6,11 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from ml.errors import DataError
-from ml.spec import WEIGHTS, Likeness, ModelSpec, NetworkSpec, load_spec
+from ml.spec import WEIGHTS, Likeness, ModelSpec, NetworkSpec, file_sha256, load_spec
 
 _ROLES = ("subject", "embedder", "pose")
-_NETWORK = "network.json"
+
+# The key of a weights file's metadata under which it describes its network.
+METADATA = "network"
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,14 +22,16 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "release",
         help="put trained networks together to a model version",
-        description="Copies the weights of finished runs beside the specs and writes the spec "
+        description="Copies weights of finished runs beside the specs and writes the spec "
         "NAME: the spec --base with what is given here in its place.",
     )
     parser.add_argument("name")
     parser.add_argument("--base", default="starter", help="spec that gives all the rest")
     parser.add_argument("--title")
     for role in _ROLES:
-        parser.add_argument(f"--{role}", type=Path, metavar="RUN", help="a run's --out")
+        parser.add_argument(
+            f"--{role}", type=Path, metavar="FILE", help="weights of a finished run"
+        )
     parser.add_argument("--likeness", type=Path, help="JSON of `python -m ml evaluate likeness`")
     parser.add_argument("--mirror", action="store_true", help="embed the mirrored crop as well")
     parser.set_defaults(run=run)
@@ -33,9 +39,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def run(options: argparse.Namespace) -> None:
     """Write the spec and print its fingerprint."""
-    runs = {role: getattr(options, role) for role in _ROLES if getattr(options, role)}
+    files = {role: getattr(options, role) for role in _ROLES if getattr(options, role)}
     spec = load_spec(options.base)
-    networks = {role: read_network(path) for role, path in runs.items()}
+    networks = {role: network_of(path) for role, path in files.items()}
     spec = dataclasses.replace(
         spec,
         name=options.name,
@@ -57,23 +63,23 @@ def run(options: argparse.Namespace) -> None:
             tuple((float(x), float(y)) for x, y in found["scale"]),
         )
         spec = dataclasses.replace(spec, likeness=likeness)
-    for role, path in runs.items():
-        shutil.copyfile(path / networks[role].file, WEIGHTS / networks[role].file)
+    for path in files.values():
+        if path.resolve() != (WEIGHTS / path.name).resolve():
+            shutil.copyfile(path, WEIGHTS / path.name)
     text = spec.to_json()
     ModelSpec.from_json(text)
     (WEIGHTS / f"{options.name}.json").write_text(text)
     print(spec.fingerprint)
 
 
-def write_network(out: Path, network: NetworkSpec) -> None:
-    """Describe a run's network beside its weights."""
-    plain = json.dumps(dataclasses.asdict(network), indent=2)
-    (out / _NETWORK).write_text(plain + "\n")
-
-
-def read_network(out: Path) -> NetworkSpec:
-    """What `write_network` wrote; raises DataError where the run is not finished."""
-    path = out / _NETWORK
-    if not path.is_file():
-        raise DataError(f"{out} holds no finished run: {_NETWORK} is missing.")
-    return NetworkSpec.from_dict(json.loads(path.read_text()))
+def network_of(path: Path) -> NetworkSpec:
+    """What a weights file says of itself, with its sha256; raises DataError if it says nothing."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            told = json.loads((file.metadata() or {})[METADATA])
+        return NetworkSpec.from_dict({**told, "file": path.name, "sha256": file_sha256(path)})
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} holds no finished network. Name the weights file of a finished run.",
+            f"{type(error).__name__}: {error}",
+        ) from error

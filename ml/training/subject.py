@@ -102,7 +102,13 @@ def train_subject(config: SubjectConfig, data: Path, out: Path) -> Metrics:
         out=out,
         fingerprint=config_hash(config),
     )
-    save_weights(module, out / "subject.safetensors")
+    save_weights(
+        module,
+        out / "subject.safetensors",
+        architecture=config.architecture,
+        size=(config.size, config.size),
+        options={"dog_at_least": config.dog_at_least, "margin": config.margin},
+    )
     return best
 
 

@@ -1,0 +1,73 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from ml.analysis import Analyser, Analysis
+from ml.errors import NoSubject
+from ml.spec import KeypointLayout, Likeness, ModelSpec, NetworkSpec
+from ml.subject import Box, Subject
+
+PLAIN = NetworkSpec("", "", "", (8, 8), (0, 0, 0), (1, 1, 1), {"margin": 0.25})
+SPEC = ModelSpec(
+    "s", "S", PLAIN, PLAIN, PLAIN, KeypointLayout((), (), {}), Likeness(0, 1, ((0, 0), (1, 100)))
+)
+
+
+class Finder:
+    """A photo darker than 50 has no dog; the box is as large as the photo is bright."""
+
+    def find(self, images: Sequence[np.ndarray]) -> list[Subject | NoSubject]:
+        return [
+            Subject((10, 10, 10.0 + image[0, 0, 0] / 5, 30), 0.9)
+            if image[0, 0, 0] >= 50
+            else NoSubject("cat")
+            for image in images
+        ]
+
+
+class ByWidth:
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([[crop.shape[1], crop[0, 0, 0]] for crop in crops], np.float32)
+
+
+class FirstPoint:
+    def estimate(self, images: Sequence[np.ndarray], boxes: Sequence[Box]) -> np.ndarray:
+        return np.array(
+            [[[box[2], image[0, 0, 0], 1]] for image, box in zip(images, boxes, strict=True)]
+        )
+
+
+@pytest.fixture
+def analyser() -> Analyser:
+    return Analyser(SPEC, Finder(), ByWidth(), FirstPoint())  # type: ignore[arg-type]
+
+
+def test_each_answer_belongs_to_its_photo(analyser: Analyser) -> None:
+    levels = [100, 10, 200, 0, 150]
+    photos = [np.full((100, 100, 3), level, np.uint8) for level in levels]
+    answers = analyser.analyse(photos)
+    assert [isinstance(answer, NoSubject) for answer in answers] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    for level, answer in zip(levels, answers, strict=True):
+        if isinstance(answer, Analysis):
+            width = level / 5
+            assert answer.box == (10, 10, 10 + width, 30)
+            assert answer.vector == pytest.approx([width * 1.5, level], abs=1)  # margin 0.25
+            assert answer.keypoints.tolist() == [[10 + width, level, 1]]
+
+
+def test_no_dog_anywhere_and_no_photo(analyser: Analyser) -> None:
+    assert analyser.analyse([]) == []
+    (answer,) = analyser.analyse([np.zeros((100, 100, 3), np.uint8)])
+    assert isinstance(answer, NoSubject)
+    assert answer.kind == "cat"
+
+
+def test_warm_up_runs_on_nothing_real(analyser: Analyser) -> None:
+    analyser.warm_up()
