@@ -1,5 +1,6 @@
 """The addresses of the site; each app names its own."""
 
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.health import health
@@ -10,4 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.matching.urls")),
     path("", include("portal.accounts.urls")),
     path("staff/", include("portal.dogs.urls")),
+    path("manage/", include("portal.insights.urls")),
+    path("admin/", admin.site.urls),
 ]

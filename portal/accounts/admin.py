@@ -1,0 +1,41 @@
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.models import User
+
+admin.site.site_header = "Pawkin"
+admin.site.site_title = "Pawkin"
+admin.site.index_title = _("Raw rows")
+# Roles are memberships and superusers; groups would promise rights that nothing looks at.
+admin.site.unregister(Group)
+
+
+class NewUserForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ["email", "display_name"]
+
+
+@admin.register(User)
+class Users(UserAdmin):
+    add_form = NewUserForm
+    ordering = ["email"]
+    list_display = ["email", "display_name", "is_superuser", "is_active", "last_login"]
+    list_filter = ["is_superuser", "is_active"]
+    search_fields = ["email", "display_name"]
+    fieldsets = [
+        (None, {"fields": ["email", "display_name", "password"]}),
+        (_("Rights"), {"fields": ["is_active", "is_superuser", "is_staff"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {"fields": ["email", "display_name", "usable_password", "password1", "password2"]},
+        ),
+    ]
+    readonly_fields = ["last_login", "date_joined"]
+    filter_horizontal = []

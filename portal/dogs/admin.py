@@ -1,0 +1,47 @@
+"""Dogs and photos to look at. Their writes go through services, so nothing is changed here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from portal.dogs.models import Breed, Dog, Photo, TemperamentValue
+
+
+class ReadOnly(admin.options.BaseModelAdmin):
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Breed)
+class Breeds(admin.ModelAdmin):
+    list_display = ["name_en", "name_ko", "slug"]
+    search_fields = ["name_en", "name_ko"]
+    prepopulated_fields = {"slug": ["name_en"]}
+
+
+class Temperament(ReadOnly, admin.TabularInline):
+    model = TemperamentValue
+
+
+@admin.register(Dog)
+class Dogs(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "shelter", "status", "sex", "weight_kg", "created_at"]
+    list_filter = ["status", "shelter"]
+    list_select_related = ["shelter"]
+    search_fields = ["name", "slug", "external_id"]
+    inlines = [Temperament]
+
+
+@admin.register(Photo)
+class Photos(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "dog", "state", "error_code", "width", "height", "created_at"]
+    list_filter = ["state", "error_code"]
+    list_select_related = ["dog"]
+    search_fields = ["name", "dog__name"]
