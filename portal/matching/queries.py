@@ -1,0 +1,69 @@
+"""Questions about what was computed and what is still to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, Max, OuterRef
+from django.utils import timezone
+
+from portal.dogs.models import Dog, Photo, PhotoQuerySet
+from portal.jobs.models import Job
+from portal.matching.filters import Filters
+from portal.matching.models import Embedding, ModelVersion, Ranking, Rejection
+
+# A page that has just been given its answer is not sent for another one, whatever else happens.
+FRESH_FOR = timedelta(seconds=2)
+# A new photo's own job gets to it first.
+PENDING_AFTER = timedelta(seconds=15)
+
+
+def active_version() -> ModelVersion | None:
+    return ModelVersion.objects.active().first()
+
+
+def missing_photos(version: ModelVersion) -> PhotoQuerySet:
+    """Prepared photos that this version has neither described nor refused.
+
+    Photos not prepared yet are not among them: the job that prepares them describes them too.
+    """
+    return (
+        Photo.objects.shown()
+        .exclude(Exists(Embedding.objects.filter(photo=OuterRef("pk"), version=version)))
+        .exclude(Exists(Rejection.objects.filter(photo=OuterRef("pk"), version=version)))
+    )
+
+
+def pending_photos() -> list[int]:
+    """Photos that wait, or lack the live version's description, and have no open job."""
+    photos = Photo.objects.filter(state=Photo.State.WAITING)
+    version = active_version()
+    if version:
+        photos = photos | Photo.objects.filter(pk__in=missing_photos(version).values("pk"))
+    old = photos.filter(created_at__lt=timezone.now() - PENDING_AFTER)
+    open_jobs = Job.objects.open().filter(kind=Job.Kind.INDEX_PHOTO)
+    busy = set(open_jobs.values_list("subject", flat=True))
+    return [pk for pk in old.order_by("pk").values_list("pk", flat=True) if str(pk) not in busy]
+
+
+def candidates(filters: Filters) -> set[int]:
+    """Dogs a search may return: adoptable now, with a searchable photo, and as wished."""
+    return set(filters.apply(Dog.objects.searchable()).order_by().values_list("pk", flat=True))
+
+
+def ranking_is_fresh(ranking: Ranking) -> bool:
+    """Whether ranking again would look at the same dogs and photos with the same models.
+
+    Stale is not wrong: matches are shown through `Match.objects.adoptable()` in any case.
+    """
+    if ranking.ranked_at is None:
+        return False
+    if ranking.ranked_at > timezone.now() - FRESH_FOR:
+        return True
+    version = active_version()
+    if version is None or ranking.version_id != version.pk:
+        return False
+    newest = Embedding.objects.filter(version=version).aggregate(newest=Max("pk"))["newest"]
+    if (newest or 0) > ranking.up_to:
+        return False
+    return not Dog.objects.filter(updated_at__gt=ranking.ranked_at).exists()

@@ -1,0 +1,112 @@
+"""An adopter's photo: taken in, described, and gone with everything when its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.files import File
+from django.db import transaction
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.dogs.storage import delete_on_commit, new_files
+from portal.dogs.uploads import read_upload
+from portal.jobs.models import Job
+from portal.jobs.services import enqueue
+from portal.matching.filters import Filters
+from portal.matching.models import ModelVersion, Query, Ranking
+from portal.matching.services.rankings import get_ranking
+
+# One transaction holds SQLite's only write lock, and searches wait for it.
+EXPIRE_AT_ONCE = 100
+
+
+def start_query(*, file: File, owner: User | None, owner_key: str, filters: Filters) -> Query:
+    """Keeps a photo privately for its owner and has it answered under these filters.
+
+    Raises ImageRejected, and then nothing is stored, for a file whose header is not that of a
+    photo we can use; what only its pixels tell comes later as the query's `error_code`.
+    """
+    upload = read_upload(file)
+    expires_at = timezone.now() + timedelta(hours=settings.QUERY_LIFETIME_HOURS)
+    with new_files() as files:
+        name = files.write(upload.data, folder="queries")
+        with transaction.atomic():
+            query = Query.objects.create(
+                owner=owner, owner_key=owner_key, upload=name, expires_at=expires_at
+            )
+            get_ranking(query=query, dog=None, filters=filters)
+            enqueue(kind=Job.Kind.ANSWER_QUERY, subject=query.pk, queue=Job.Queue.INTERACTIVE)
+    return query
+
+
+def store_query_features(
+    *,
+    query: Query,
+    version: ModelVersion,
+    vector: bytes,
+    points: Sequence[Sequence[float]],
+    box: Sequence[float],
+) -> bool:
+    """Stores what a version saw in the adopter's photo, in place of an older version's view.
+
+    Arguments as for a listed photo. False when the query is gone.
+    """
+    query.version, query.vector = version, vector
+    query.points, query.box = [list(point) for point in points], list(box)
+    return _write(query, "version", "vector", "points", "box")
+
+
+@transaction.atomic
+def store_query_picture(*, query: Query, image: str, width: int, height: int) -> bool:
+    """Names the picture made of the upload, whose bytes go. False when the query is gone."""
+    upload = query.upload.name
+    query.image.name, query.upload.name = image, ""
+    query.width, query.height = width, height
+    if not _write(query, "image", "upload", "width", "height"):
+        return False
+    delete_on_commit([upload])
+    return True
+
+
+@transaction.atomic
+def fail_query(*, query: Query, code: str) -> None:
+    """Says why there is no answer; no file stays."""
+    delete_on_commit([query.upload.name, query.image.name])
+    query.error_code, query.upload.name, query.image.name = code, "", ""
+    _write(query, "error_code", "upload", "image")
+
+
+def delete_query(*, query: Query) -> None:
+    """Deletes the photo and everything computed from it."""
+    _delete([query])
+
+
+def expire_queries() -> int:
+    """Deletes queries whose time is over; the number of them."""
+    expired = list(Query.objects.expired())
+    for first in range(0, len(expired), EXPIRE_AT_ONCE):
+        _delete(expired[first : first + EXPIRE_AT_ONCE])
+    return len(expired)
+
+
+@transaction.atomic
+def _delete(queries: Iterable[Query]) -> None:
+    queries = list(queries)
+    ids = [query.pk for query in queries]
+    rankings = Ranking.objects.filter(query__in=ids).values_list("pk", flat=True)
+    subjects = [str(pk) for pk in [*ids, *rankings]]
+    kinds = [Job.Kind.ANSWER_QUERY, Job.Kind.RANK]
+    Job.objects.filter(kind__in=kinds, subject__in=subjects).delete()
+    # Names are read again: a worker may have made the picture since the caller read the row.
+    for upload, image in Query.objects.filter(pk__in=ids).values_list("upload", "image"):
+        delete_on_commit([upload, image])
+    Query.objects.filter(pk__in=ids).delete()
+
+
+def _write(query: Query, *names: str) -> bool:
+    """Writes these fields of a query if it is still there."""
+    changes = {name: getattr(query, name) for name in names}
+    return bool(Query.objects.filter(pk=query.pk).update(**changes))

@@ -1,0 +1,109 @@
+"""Beside a worker's tasks: registers and loads models, and says that the worker lives.
+
+Tasks wait for nothing here but models they need. What fails here is tried again a few seconds
+later; it never ends the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+
+from ml.errors import PawkinError
+from ml.spec import DEFAULT, available
+from portal.jobs import services as jobs
+from portal.jobs.models import Job
+from portal.matching import services
+from portal.matching.models import ModelVersion
+from workers.runtime import runtime
+
+INTERVAL = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """`worker` is this worker's name, `job` what it is doing now."""
+
+    def __init__(self) -> None:
+        self.worker = ""
+        self.queue = ""
+        self.job: Job | None = None
+        self._registered = False
+        self._loader: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def start(self, *, worker: str, queue: str) -> None:
+        """Begins to keep the worker of a queue; returns once its models are registered."""
+        self.worker, self.queue = worker, queue
+        self._try(self._register)
+        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def tend(self) -> None:
+        """One round: registers, beats, and has loaded what the worker's tasks will need."""
+        self._register()
+        self._beat()
+        job = self.job
+        if job is not None:
+            jobs.beat(job=job)
+        needed = self._needed()
+        if self._loader is None or not self._loader.is_alive():
+            missing = [version for version in needed if not runtime.has(version)]
+            if missing:
+                self._loader = threading.Thread(
+                    target=self._load, args=(missing,), name="loader", daemon=True
+                )
+                self._loader.start()
+
+    def _register(self) -> None:
+        if not self._registered:
+            services.register_specs(specs=available(settings.MODEL_WEIGHTS_DIR), default=DEFAULT)
+            self._registered = True
+
+    def _beat(self) -> None:
+        live = self._needed()[:1]
+        jobs.beat_worker(queue=self.queue, ready=all(runtime.has(version) for version in live))
+
+    def _needed(self) -> list[ModelVersion]:
+        """Versions to have at hand: the live one, then one being built, before it goes live.
+
+        None for the batch queue, whose tasks are not waited for and load what they need.
+        """
+        if self.queue != Job.Queue.INTERACTIVE:
+            return []
+        states = (ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING)
+        return list(ModelVersion.objects.filter(state__in=states).order_by("state"))
+
+    def _load(self, versions: list[ModelVersion]) -> None:
+        for version in versions:
+            try:
+                runtime.analyser(version)
+            except PawkinError as error:
+                log.error("The models of %s cannot be loaded: %s", version, error)
+            except Exception:
+                log.exception("The models of %s cannot be loaded", version)
+        self._try(self._beat)
+        connection.close()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._try(self.tend)
+            self._stopped.wait(INTERVAL)
+        connection.close()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("This worker's keeper failed; it tries again in a few seconds")
+            connection.close()
+
+
+keeper = Keeper()

@@ -1,0 +1,219 @@
+"""From a job to its rows: read, let the models look, store.
+
+What a row means is decided by the portal's services, not here. Every function can be stopped at
+any line and run again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+from django.utils import timezone
+
+from ml.errors import ImageRejected, NoSubject, PawkinError
+from portal.dogs.models import Photo
+from portal.jobs import services as jobs
+from portal.jobs.models import Job
+from portal.matching import services
+from portal.matching.filters import Filters
+from portal.matching.models import Embedding, ModelVersion, Query, Ranking
+from portal.matching.queries import active_version, candidates
+from workers import pictures, reindexing
+from workers.features import as_rows, as_vectors, rejection_code, store_seen
+from workers.keeper import keeper
+from workers.runtime import runtime, spec_of
+
+# Dogs in an answer.
+K = 24
+# How often versions may be switched under one job before it gives up.
+SWITCHES = 3
+
+# Failures of the installation, not of a photo: the photo goes on waiting.
+WITHOUT_MODELS = frozenset({"no_active_version", "unknown_model", "model_mismatch"})
+
+log = logging.getLogger(__name__)
+
+
+class Superseded(Exception):
+    """Versions were switched again and again while one job ran."""
+
+
+def run(job_id: str) -> None:
+    """Does a job if it waits. What goes wrong becomes its state, never an exception."""
+    job = jobs.start(job_id=job_id, worker=keeper.worker)
+    if job is None:
+        return
+    keeper.job = job
+    try:
+        WORK[job.kind](job)
+    except PawkinError as error:
+        give_up(job, error.code, str(error))
+    except SoftTimeLimitExceeded:
+        give_up(job, "timed_out", "stopped by the task's time limit")
+    except Exception as error:
+        log.exception("Job %s failed (%s)", job.pk, job)
+        if job.attempts < jobs.MAX_ATTEMPTS:
+            jobs.put_back(job=job, got_on=False)
+        else:
+            give_up(job, "failed_inside", f"{type(error).__name__}: {error}")
+    finally:
+        keeper.job = None
+
+
+def sweep() -> None:
+    """Sends lost jobs again and settles those that are lost for good."""
+    with transaction.atomic():
+        settle(jobs.sweep().failed)
+
+
+def reclaim(worker: str) -> None:
+    """Takes up what this worker's predecessor was doing when it ended."""
+    with transaction.atomic():
+        settle(jobs.reclaim(worker=worker).failed)
+
+
+def give_up(job: Job, code: str, detail: str) -> None:
+    with transaction.atomic():
+        if jobs.fail(job=job, code=code, detail=detail):
+            settle([job])
+
+
+def settle(failed: Sequence[Job]) -> None:
+    """Tells photos and searches that their job has failed for good."""
+    for job in failed:
+        code = job.error_code
+        if job.kind == Job.Kind.ANSWER_QUERY:
+            for query in Query.objects.filter(pk=job.subject):
+                without = code in WITHOUT_MODELS
+                services.fail_query(query=query, code="no_active_version" if without else code)
+        elif job.kind == Job.Kind.INDEX_PHOTO and code not in WITHOUT_MODELS:
+            for photo in Photo.objects.filter(pk=job.subject):
+                services.fail_photo(photo=photo, code=code)
+
+
+def index_photo(job: Job) -> None:
+    """Prepares a listed photo and has the live version describe it."""
+    for _ in range(SWITCHES):
+        photo = Photo.objects.filter(pk=job.subject).first()
+        version = live_version()
+        if photo is None or photo.state == Photo.State.UNREADABLE:
+            break
+        if Embedding.objects.filter(photo=photo, version=version).exists():
+            break
+        try:
+            image = pictures.read(photo)
+        except ImageRejected as error:
+            services.refuse_photo(photo=photo, code=error.code)
+            break
+        [seen] = runtime.analyser(version).analyse([image])
+        if not photo.image:
+            pictures.store_for_photo(photo, image)
+        if store_seen(photo, version, image, seen):
+            break
+    else:
+        raise Superseded
+    jobs.finish(job=job)
+
+
+def answer_query(job: Job) -> None:
+    """Looks at an adopter's photo and ranks the dogs under the filters asked for."""
+    query = Query.objects.filter(pk=job.subject, error_code="").first()
+    if query is not None and look_at(query, live_version(), job):
+        for ranking in query.rankings.filter(ranked_at=None):
+            rank_dogs(ranking, job)
+    jobs.finish(job=job)
+
+
+def rank(job: Job) -> None:
+    """Ranks again: under new filters, or because dogs have come and gone."""
+    ranking = Ranking.objects.select_related("query").filter(pk=job.subject).first()
+    if ranking is not None:
+        rank_dogs(ranking, job)
+    jobs.finish(job=job)
+
+
+def live_version() -> ModelVersion:
+    version = active_version()
+    if version is None:
+        raise PawkinError("no_active_version", "Start a worker that has models.")
+    return version
+
+
+def look_at(query: Query, version: ModelVersion, job: Job) -> bool:
+    """Describes the adopter's photo; False when there is nothing to rank (the query says why)."""
+    try:
+        image = pictures.read(query)
+    except ImageRejected as error:
+        services.fail_query(query=query, code=error.code)
+        return False
+    jobs.beat(job=job, step="finding_dog")
+    [seen] = runtime.analyser(version).analyse([image])
+    if isinstance(seen, NoSubject):
+        services.fail_query(query=query, code=rejection_code(seen))
+        return False
+    if not query.image:
+        pictures.store_for_query(query, image)
+    vector, points, box = as_rows(seen, image)
+    return services.store_query_features(
+        query=query, version=version, vector=vector, points=points, box=box
+    )
+
+
+def rank_dogs(ranking: Ranking, job: Job) -> None:
+    """Ranks with the live version, again if another one goes live meanwhile."""
+    for _ in range(SWITCHES):
+        version = live_version()
+        query = ranking.query
+        if query and query.version_id != version.pk and not look_at(query, version, job):
+            return
+        if compare(ranking, version, job) or not Ranking.objects.filter(pk=ranking.pk).exists():
+            return
+    raise Superseded
+
+
+def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
+    """Searches the index and stores the matches; False when that came to nothing."""
+    ranked_at = timezone.now()
+    allowed = candidates(Filters.from_canonical(ranking.filters))
+    allowed.discard(ranking.dog_id or 0)
+    jobs.beat(job=job, step="comparing", total=len(allowed))
+    index = runtime.index(version)
+    likeness = spec_of(version.fingerprint).likeness
+    hits = [
+        services.Found(
+            dog_id=hit.group,
+            photo_id=hit.id,
+            similarity=hit.score,
+            score=round(likeness.score(hit.score)),
+            band=likeness.band(hit.score),
+        )
+        for hit in index.search(source_vectors(ranking, version), K, allowed)
+    ]
+    return services.store_matches(
+        ranking=ranking,
+        version=version,
+        hits=hits,
+        candidates=len(allowed),
+        up_to=index.up_to,
+        ranked_at=ranked_at,
+    )
+
+
+def source_vectors(ranking: Ranking, version: ModelVersion) -> np.ndarray:
+    """(m, 128) float32: of the adopter's photo, or of all photos of the listed dog."""
+    if ranking.query is not None:
+        return as_vectors([ranking.query.vector] if ranking.query.vector else [])
+    of_dog = Embedding.objects.filter(photo__dog=ranking.dog_id, version=version)
+    return as_vectors(of_dog.order_by("pk").values_list("vector", flat=True))
+
+
+WORK: dict[str, Callable[[Job], None]] = {
+    Job.Kind.INDEX_PHOTO: index_photo,
+    Job.Kind.ANSWER_QUERY: answer_query,
+    Job.Kind.RANK: rank,
+    Job.Kind.REINDEX: reindexing.reindex,
+}

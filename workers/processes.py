@@ -1,0 +1,57 @@
+"""What a worker process does when it begins and ends.
+
+Imported by every Celery process, so nothing heavy is imported here: only the child that does the
+tasks brings in the models' libraries, after the fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown
+
+from portal.jobs.models import Job
+
+# How far the batch worker steps back behind searches on the same machine.
+NICENESS = 10
+
+log = logging.getLogger(__name__)
+
+name = ""
+queue = ""
+alone = False
+
+
+@celeryd_after_setup.connect
+def remember_worker(sender: str, instance: Any, **_: object) -> None:
+    """Before the fork: which worker this is, for its children."""
+    global name, queue, alone
+    queues = [q for q in instance.app.amqp.queues.consume_from if q in Job.Queue.values]
+    name, queue = sender, (queues or [Job.Queue.BATCH.value])[0]
+    alone = instance.concurrency == 1
+
+
+@worker_process_init.connect
+def begin(**_: object) -> None:
+    """In the child: models are loaded beside, and what a dead predecessor did is taken up."""
+    from workers import pipeline
+    from workers.keeper import keeper
+
+    if queue == Job.Queue.BATCH:
+        os.nice(NICENESS)
+    keeper.start(worker=name, queue=queue)
+    if alone:
+        try:
+            pipeline.reclaim(name)
+        except Exception:
+            # The sweeper finds the same jobs a little later.
+            log.exception("What this worker's predecessor did could not be taken up")
+
+
+@worker_process_shutdown.connect
+def end(**_: object) -> None:
+    from workers.keeper import keeper
+
+    keeper.stop()

@@ -1,0 +1,166 @@
+"""Describing every photo by one version: in batches, beside live search, a slice at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from django.db import Error as DatabaseError
+from django.db import transaction
+
+from ml.errors import PawkinError
+from portal.dogs.models import Photo
+from portal.jobs import services as jobs
+from portal.jobs.models import Job
+from portal.matching import services
+from portal.matching.models import ModelVersion
+from portal.matching.queries import missing_photos
+from workers import pictures
+from workers.features import store_seen
+from workers.runtime import Analyse, runtime
+
+BATCH = 16
+DECODERS = 2
+# After this the job goes behind whatever else waits in its queue, well before the task's limit.
+SLICE_SECONDS = 20.0
+# So many photos in a row that all fail speak against the models, not against the photos.
+TOO_MANY_FAILURES = 4
+
+STEP = "describing"
+SUSPECT = "photo "
+
+log = logging.getLogger(__name__)
+
+
+class ModelsFail(Exception):
+    """Not one photo of a batch could be described."""
+
+
+def reindex(job: Job) -> None:
+    """Describes photos this version lacks until none is missing; then a new version goes live.
+
+    Progress is the rows, so it can be stopped anywhere. When a worker died on a batch, the next
+    one takes that batch photo by photo and writes down which one it is at (`Job.step`); a photo
+    that a worker died on is refused as `failed` and the rest goes on.
+    """
+    version = ModelVersion.objects.filter(pk=job.subject).first()
+    if version is None or version.state not in services.CURRENT:
+        jobs.finish(job=job)
+        return
+    if job.step.startswith(SUSPECT):
+        refuse_suspect(job, version)
+        return
+    analyser = runtime.analyser(version)
+    total = job.done + missing_photos(version).count()
+    one_by_one = job.attempts > 1
+    until = time.monotonic() + SLICE_SECONDS
+    while photos := list(missing_photos(version).order_by("pk")[:BATCH]):
+        if not jobs.beat(job=job, step=STEP, total=max(total, job.done + len(photos))):
+            return
+        if one_by_one:
+            done = describe_each(version, analyser, photos, before=lambda p: suspect(job, p))
+        else:
+            done = describe(version, analyser, photos)
+        one_by_one = False
+        if not jobs.beat(job=job, step=STEP, done=job.done + done):
+            return
+        if not done and not is_current(version):
+            jobs.finish(job=job)
+            return
+        if time.monotonic() > until:
+            jobs.put_back(job=job, got_on=True)
+            return
+    complete(job, version)
+
+
+def complete(job: Job, version: ModelVersion) -> None:
+    """Makes a built version live, unless a photo has come in meanwhile or it was cancelled."""
+    try:
+        with transaction.atomic():
+            if jobs.finish(job=job) and version.state == ModelVersion.State.BUILDING:
+                services.activate_version(version=version)
+    except services.VersionConflict:
+        jobs.put_back(job=job, got_on=True)
+
+
+def describe(version: ModelVersion, analyser: Analyse, photos: Sequence[Photo]) -> int:
+    """Describes a batch; the number of photos that are no longer missing."""
+    with ThreadPoolExecutor(DECODERS) as pool:
+        images = list(pool.map(read, photos))
+    done = 0
+    readable: list[tuple[Photo, np.ndarray]] = []
+    for photo, image in zip(photos, images, strict=True):
+        if isinstance(image, PawkinError):
+            code = image.code if image.code == "file_missing" else "failed"
+            done += services.store_rejection(photo=photo, version=version, code=code)
+        else:
+            readable.append((photo, image))
+    if not readable:
+        return done
+    try:
+        views = analyser.analyse([image for _, image in readable])
+        for (photo, image), seen in zip(readable, views, strict=True):
+            done += store_seen(photo, version, image, seen)
+    except DatabaseError:
+        raise
+    except Exception:
+        if len(readable) == 1:
+            raise
+        log.exception("A batch could not be described; its photos are taken one by one")
+        done += describe_each(version, analyser, [photo for photo, _ in readable])
+    return done
+
+
+def describe_each(
+    version: ModelVersion,
+    analyser: Analyse,
+    photos: Sequence[Photo],
+    before: Callable[[Photo], object] = lambda photo: None,
+) -> int:
+    """Describes photos one by one and refuses those that cannot be. Raises ModelsFail if all."""
+    done = 0
+    failed: list[Photo] = []
+    for photo in photos:
+        before(photo)
+        try:
+            done += describe(version, analyser, [photo])
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("Photo %s could not be described", photo.pk)
+            failed.append(photo)
+    if len(failed) == len(photos) >= TOO_MANY_FAILURES:
+        raise ModelsFail(f"none of {len(photos)} photos could be described by {version}")
+    for photo in failed:
+        done += services.store_rejection(photo=photo, version=version, code="failed")
+    return done
+
+
+def read(photo: Photo) -> np.ndarray | PawkinError:
+    try:
+        return pictures.read(photo)
+    except PawkinError as error:
+        return error
+
+
+def suspect(job: Job, photo: Photo) -> None:
+    """Writes down which photo comes now, for whoever finds the worker dead."""
+    jobs.beat(job=job, step=f"{SUSPECT}{photo.pk}")
+
+
+def refuse_suspect(job: Job, version: ModelVersion) -> None:
+    """Leaves out the photo the last worker died on and gives the job all its attempts again."""
+    pk = job.step.removeprefix(SUSPECT)
+    log.warning("Photo %s ended a worker and is left out of %s", pk, version)
+    with transaction.atomic():
+        for photo in missing_photos(version).filter(pk=pk):
+            services.store_rejection(photo=photo, version=version, code="failed")
+        jobs.beat(job=job, step=STEP, done=job.done + 1)
+        jobs.put_back(job=job, got_on=True)
+
+
+def is_current(version: ModelVersion) -> bool:
+    return ModelVersion.objects.filter(pk=version.pk, state__in=services.CURRENT).exists()

@@ -1,0 +1,51 @@
+"""Messages: an id in, one call, nothing out. The row says what to do and what became of it.
+
+The scheduler and the workers' parent processes import this as well; the pipeline with its models
+is imported where a task runs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from portal.jobs.models import Job
+from portal.jobs.services import enqueue, forget
+from portal.matching import services
+from portal.matching.queries import pending_photos
+from workers import processes as processes
+
+KEPT_FOR = timedelta(days=1)
+
+
+def run(job_id: str) -> None:
+    from workers import pipeline
+
+    pipeline.run(job_id)
+
+
+index_photo = shared_task(name="workers.tasks.index_photo")(run)
+answer_query = shared_task(name="workers.tasks.answer_query")(run)
+rank = shared_task(name="workers.tasks.rank")(run)
+reindex = shared_task(name="workers.tasks.reindex")(run)
+
+
+@shared_task(name="workers.tasks.sweep_jobs")
+def sweep_jobs() -> None:
+    from workers import pipeline
+
+    pipeline.sweep()
+
+
+@shared_task(name="workers.tasks.index_missing")
+def index_missing() -> None:
+    """Photos that wait and that nobody works on, whatever the reason."""
+    for pk in pending_photos():
+        enqueue(kind=Job.Kind.INDEX_PHOTO, subject=pk, queue=Job.Queue.INTERACTIVE)
+
+
+@shared_task(name="workers.tasks.expire_queries")
+def expire_queries() -> None:
+    services.expire_queries()
+    forget(kinds=[Job.Kind.ANSWER_QUERY, Job.Kind.RANK], older_than=KEPT_FOR)
