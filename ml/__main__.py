@@ -20,6 +20,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "ml.evaluation.retrieval",
             "ml.evaluation.subject",
             "ml.evaluation.triplets",
+            "ml.evaluation.likeness",
             "ml.evaluation.keypoints",
         ),
     ),

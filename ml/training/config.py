@@ -28,9 +28,7 @@ def read_config(kind: type[Config], path: Path, **changes: Any) -> Config:
         raise DataError(f"The configuration {path} cannot be read.", str(error)) from error
     sources = data.pop("source", None)
     if sources is not None:
-        data["sources"] = tuple(
-            _checked(Source, {**s, "skip": tuple(s.get("skip", ()))}, path) for s in sources
-        )
+        data["sources"] = [_checked(Source, source, path) for source in sources]
     data.update({name: value for name, value in changes.items() if value is not None})
     return _checked(kind, data, path)
 
@@ -42,6 +40,7 @@ def config_hash(config: Any) -> str:
 
 
 def _checked(kind: type[Config], data: dict[str, Any], path: Path) -> Config:
+    data = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
     hints = typing.get_type_hints(kind)
     for name, value in data.items():
         if name not in hints:

@@ -90,6 +90,8 @@ def train_embedder(
         torch.set_num_threads(config.threads)
     training, validation = split(config.sources, data)
     cut = functools.partial(cut_crops, finder=finder, margin=margin, folder=out / "crops")
+    training = [(source, _share(source, samples, config.seed)) for source, samples in training]
+    validation = [(source, samples) for source, samples in validation if source.labelled]
     used, kept = _crops(training, cut), _crops(validation, cut)
     if len(used) < config.batch or not (kept.labels >= 0).any():
         raise DataError(
@@ -263,6 +265,12 @@ def measure(
             metrics |= {f"{source}/{key}": found[key] for key in ("r1", "r5")}
     metrics["score"] = float(np.mean([v for k, v in metrics.items() if k.endswith("/r1")]))
     return metrics
+
+
+def _share(source: Source, samples: list[Sample], seed: int) -> list[Sample]:
+    """The source's share, drawn once: a crop that is cut should be used in every epoch."""
+    count = min(len(samples), round(source.share * len(samples)))
+    return sorted(random.Random(seed).sample(samples, count), key=lambda sample: sample.path)
 
 
 def _crops(
