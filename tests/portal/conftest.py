@@ -8,12 +8,10 @@ from portal.shelters.services import create_shelter
 from tests.portal.uploads import upload
 
 
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    """Private media of one test; lists the files in it."""
-    root = tmp_path / "media"
-    settings.MEDIA_ROOT = str(root)
-    return lambda: sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+@pytest.fixture
+def media_files(media):
+    """Names of the private files there are."""
+    return lambda: sorted(str(p.relative_to(media)) for p in media.rglob("*") if p.is_file())
 
 
 @pytest.fixture(autouse=True)

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"></svg>'
 
 
-def test_a_dog_with_photos(make_dog, media, messages_sent, on_commit):
+def test_a_dog_with_photos(make_dog, media_files, messages_sent, on_commit):
     with on_commit():
         dog = make_dog(photos=2, temperament={"energy": 4, "good_with_cats": "no"}, weight_kg=5)
     photos = list(dog.photos.all())
     assert [photo.position for photo in photos] == [0, 1]
     assert {photo.state for photo in photos} == {"waiting"}
-    assert media() == sorted(photo.upload.name for photo in photos)
+    assert media_files() == sorted(photo.upload.name for photo in photos)
     with photos[0].upload.open() as file:
         assert hashlib.sha256(file.read()).hexdigest() == photos[0].sha256
     assert len(messages_sent) == 2
@@ -39,15 +39,15 @@ def test_a_dog_with_photos(make_dog, media, messages_sent, on_commit):
     }
 
 
-def test_the_file_name_of_the_uploader_is_not_kept(make_dog, media):
+def test_the_file_name_of_the_uploader_is_not_kept(make_dog, media_files):
     dog = make_dog()
     services.add_photos(dog=dog, files=[upload(name="../../etc/passwd.jpg")])
-    assert "passwd" not in media()[0]
-    assert media()[0].startswith("uploads/")
+    assert "passwd" not in media_files()[0]
+    assert media_files()[0].startswith("uploads/")
 
 
 @pytest.mark.parametrize("bad", [SVG, b"", jpeg()[:20], b"\x89PNG\r\n\x1a\n<html>"])
-def test_a_new_dog_with_a_bad_photo_is_not_stored(shelter, staff, media, bad):
+def test_a_new_dog_with_a_bad_photo_is_not_stored(shelter, staff, media_files, bad):
     with pytest.raises(services.PhotosRefused) as caught:
         services.create_dog(
             shelter=shelter,
@@ -57,10 +57,10 @@ def test_a_new_dog_with_a_bad_photo_is_not_stored(shelter, staff, media, bad):
         )
     assert [refusal.file_name for refusal in caught.value.refusals] == ["bad.jpg"]
     assert not Dog.objects.exists()
-    assert media() == []
+    assert media_files() == []
 
 
-def test_the_good_ones_of_mixed_photos_are_kept_in_order(make_dog, media):
+def test_the_good_ones_of_mixed_photos_are_kept_in_order(make_dog, media_files):
     dog = make_dog()
     again = jpeg((1, 2, 3))
     files = [upload(SVG, "a.svg"), upload(again), upload(b"", "c"), upload(again, "d.jpg")]
@@ -72,7 +72,7 @@ def test_the_good_ones_of_mixed_photos_are_kept_in_order(make_dog, media):
     assert services.add_photos(dog=dog, files=[upload(again, "e.jpg")]) == [
         Refusal("e.jpg", "photo_already_there")
     ]
-    assert media() == [results[1].upload.name]
+    assert media_files() == [results[1].upload.name]
 
 
 def test_another_dog_may_have_the_same_photo(make_dog):
@@ -81,14 +81,16 @@ def test_another_dog_may_have_the_same_photo(make_dog):
         assert isinstance(services.add_photos(dog=make_dog(name), files=[upload(same)])[0], Photo)
 
 
-def test_a_file_over_the_limit_is_refused_whatever_size_it_declares(make_dog, settings, media):
+def test_a_file_over_the_limit_is_refused_whatever_size_it_declares(
+    make_dog, settings, media_files
+):
     settings.UPLOAD_MAX_BYTES = 500
     file = upload(jpeg() + b"\0" * 500, "large.jpg")
     file.size = 1
     assert services.add_photos(dog=make_dog(), files=[file]) == [
         Refusal("large.jpg", "file_too_large")
     ]
-    assert media() == []
+    assert media_files() == []
 
 
 def test_a_dog_has_a_limited_number_of_photos(make_dog, monkeypatch):
@@ -99,19 +101,19 @@ def test_a_dog_has_a_limited_number_of_photos(make_dog, monkeypatch):
     assert results[1] == Refusal("third.jpg", "too_many_photos")
 
 
-def test_no_file_stays_when_the_rows_cannot_be_written(make_dog, media, monkeypatch):
+def test_no_file_stays_when_the_rows_cannot_be_written(make_dog, media_files, monkeypatch):
     dog = make_dog()
     monkeypatch.setattr(services, "enqueue", lambda **_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         services.add_photos(dog=dog, files=[upload(), upload()])
-    assert media() == []
+    assert media_files() == []
     assert not dog.photos.exists()
 
 
-def test_new_files_stay_when_the_block_ends_well(media):
+def test_new_files_stay_when_the_block_ends_well(media_files):
     with new_files() as files:
         name = files.write(b"x", folder="photos", suffix=".jpg")
-    assert media() == [name]
+    assert media_files() == [name]
 
 
 def test_update_writes_what_is_given_and_nothing_else(make_dog, staff):
@@ -226,13 +228,13 @@ def test_order_of_photos(make_dog):
     assert list(dog.photos.values_list("position", flat=True)) == [0, 1, 2, 3]
 
 
-def test_a_deleted_photo_leaves_nothing(make_dog, media, on_commit):
+def test_a_deleted_photo_leaves_nothing(make_dog, media_files, on_commit):
     dog = make_dog(photos=1)
     photo = dog.photos.get()
     with on_commit():
         services.delete_photo(photo=photo)
-        assert media() != []
-    assert media() == []
+        assert media_files() != []
+    assert media_files() == []
     assert not dog.photos.exists()
     assert Job.objects.get().state == "cancelled"
 
