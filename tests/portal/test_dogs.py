@@ -119,7 +119,7 @@ def test_new_files_stay_when_the_block_ends_well(media_files):
 def test_update_writes_what_is_given_and_nothing_else(make_dog, staff):
     dog = make_dog(weight_kg=5)
     Dog.objects.filter(pk=dog.pk).update(description="written by somebody else")
-    jindo = Breed.objects.create(slug="jindo", name_en="Jindo")
+    jindo = Breed.objects.get_or_create(slug="jindo", defaults={"name_en": "Jindo"})[0]
     services.update_dog(
         dog=dog, by=staff, fields={"name": "Kong", "breeds": [jindo]}, temperament={"energy": "2"}
     )

@@ -45,7 +45,7 @@ def test_values_that_ask_nothing_are_dropped(text):
 
 def test_the_address_and_the_stored_form_keep_every_wish():
     create_shelter(name="Haneul")
-    Breed.objects.create(slug="jindo", name_en="Jindo")
+    Breed.objects.get_or_create(slug="jindo", defaults={"name_en": "Jindo"})[0]
     text = (
         "energy=2-4&unknown=no&size=m&size=s&sex=male&good_with_cats=yes&breed=jindo"
         "&neutered=no&affinity=5&age=senior&shelter=haneul"
@@ -148,8 +148,8 @@ def test_sex_and_neutering(make_dog):
 
 
 def test_shelter_and_breed_are_always_known(make_dog):
-    jindo = Breed.objects.create(slug="jindo", name_en="Jindo")
-    spitz = Breed.objects.create(slug="spitz", name_en="Spitz")
+    jindo = Breed.objects.get_or_create(slug="jindo", defaults={"name_en": "Jindo"})[0]
+    spitz = Breed.objects.get_or_create(slug="spitz", defaults={"name_en": "Spitz"})[0]
     make_dog("jindo", breeds=[jindo, spitz])
     make_dog("mixed")
     make_dog("bada", shelter=create_shelter(name="Bada"), breeds=[spitz])
@@ -187,7 +187,7 @@ def test_relaxations_say_what_each_would_bring(make_dog):
 
 def test_all_wishes_take_one_query(make_dog, django_assert_num_queries):
     make_dog(photos=1)
-    Breed.objects.create(slug="jindo", name_en="Jindo")
+    Breed.objects.get_or_create(slug="jindo", defaults={"name_en": "Jindo"})[0]
     wishes = read("good_with_cats=yes&energy=2-4&size=s&age=young&sex=male&shelter=haneul")
     with django_assert_num_queries(1):
         list(wishes.apply(Dog.objects.searchable()).values_list("pk", flat=True))
