@@ -6,7 +6,7 @@ import uuid
 from pathlib import PurePosixPath
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.files.base import File
+from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
@@ -33,20 +33,20 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
     if found is None:
         found = get_object_or_404(photos.visible_to(request.user))
         caching = PRIVATE
-    file: File = getattr(found, field) or found.image
-    return picture(file, TYPES.get(PurePosixPath(file.name or "").suffix, "image/jpeg"), caching)
+    return picture((getattr(found, field) or found.image).name, caching)
 
 
 @require_safe
 def query_photo(request: HttpRequest, query_id: uuid.UUID) -> HttpResponseBase:
     query = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
-    if query.image:
-        suffix = PurePosixPath(query.image.name).suffix
-        return picture(query.image, TYPES.get(suffix, "image/jpeg"), PRIVATE)
-    kind = upload_type(query)
-    if kind is None:
+    kind = None if query.image else upload_type(query)
+    if kind:
+        return picture(query.upload.name, PRIVATE, kind)
+    # A worker may have replaced the upload by its picture since the row was read.
+    query.refresh_from_db()
+    if not query.image:
         raise Http404
-    return picture(query.upload, kind, PRIVATE)
+    return picture(query.image.name, PRIVATE)
 
 
 def upload_type(query: Query) -> str | None:
@@ -54,7 +54,7 @@ def upload_type(query: Query) -> str | None:
     if not query.upload:
         return None
     try:
-        with query.upload.open("rb") as file:
+        with default_storage.open(query.upload.name) as file:
             head = file.read(12)
     except FileNotFoundError:
         return None
@@ -67,13 +67,14 @@ def can_be_shown(query: Query) -> bool:
     return bool(query.image) or upload_type(query) is not None
 
 
-def picture(file: File, content_type: str, caching: str) -> FileResponse:
+def picture(name: str, caching: str, content_type: str | None = None) -> FileResponse:
     """Raises Http404 when the row's file is gone."""
     try:
-        opened = file.open("rb")
+        file = default_storage.open(name)
     except FileNotFoundError as error:
         raise Http404 from error
-    response = FileResponse(opened, content_type=content_type)
+    kind = content_type or TYPES.get(PurePosixPath(name).suffix, "image/jpeg")
+    response = FileResponse(file, content_type=kind)
     response["Cache-Control"] = caching
     response["X-Content-Type-Options"] = "nosniff"
     # Bytes that came from a person stay a picture, even if opened as a page of their own.

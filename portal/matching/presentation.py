@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 BADGES_A_CARD = 3
+NEAREST = 8
 
 # Two or three syllables: a badge has to fit a card on a phone.
 SHORT_NAMES: dict[str, StrPromise] = {
@@ -168,6 +169,11 @@ class Answers:
     @property
     def total(self) -> int:
         return self.close + len(self.faint)
+
+    @property
+    def nearest(self) -> list[Card]:
+        """A few, for where the answer stands beside other things."""
+        return [*self.strong, *self.weak, *self.faint][:NEAREST]
 
 
 def answers(matches: MatchQuerySet, wanted: Iterable[str] = ()) -> Answers:

@@ -241,7 +241,7 @@ def answer(
             "candidates": state.ranking.candidates,
             "relaxations": [] if answers.close else filters.relaxations(),
         }
-    parts = {"results": "partials/results.html"}
+    parts = {"results": "partials/results.html", "similar": "partials/similar.html"}
     return whole_or_part(request, page, parts, context, otherwise="partials/answer.html")
 
 
