@@ -36,6 +36,8 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # Tells which instruction sets it tried.
+        "faiss": {"level": "WARNING"},
         # Celery repeats what changes in its next version whenever it reconnects.
         "py.warnings": {"level": "ERROR"},
     },

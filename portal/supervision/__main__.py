@@ -1,6 +1,7 @@
 """`script/server`: prepare, start everything, say when it is ready, stop cleanly."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from portal.supervision.broker import wait_for_redis
 from portal.supervision.preparation import (
     ROOT,
     CannotStart,
@@ -78,11 +80,13 @@ def serve(data: Path, port: int, options: argparse.Namespace) -> None:
     logs = data / "logs"
     follower = LogFollower([logs / f"{name}.log" for name in NAMES])
     programs = Programs(data)
+    follower.start()
     try:
+        # Loading sends messages. Each would be sent again later, but why wait?
+        wait_for_redis(os.environ["REDIS_URL"])
         loaded = load_content(data, options)
         wait_until_ready(programs, options.host, port)
         announce(data, port, options)
-        follower.start()
         if loaded:
             follow_indexing(programs)
         programs.wait()

@@ -5,7 +5,12 @@ import secrets
 import shutil
 import socket
 import sys
+import time
 from pathlib import Path
+
+import redis
+
+START_SECONDS = 10
 
 
 class NoRedis(Exception):
@@ -54,6 +59,19 @@ def configure_redis(folder: Path) -> str:
     write_private(folder / "redis.conf", "\n".join(lines) + "\n")
     write_private(folder / "redis-url", url + "\n")
     return url
+
+
+def wait_for_redis(url: str) -> None:
+    """Return when it answers, or after START_SECONDS: what needs it then says so itself."""
+    deadline = time.monotonic() + START_SECONDS
+    with redis.Redis.from_url(url) as client:
+        while time.monotonic() < deadline:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                time.sleep(0.05)
+            else:
+                return
 
 
 def write_private(path: Path, text: str) -> None:

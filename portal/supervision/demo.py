@@ -39,7 +39,9 @@ def load_content(data: Path, *, photos: Path | None, logins: bool) -> bool:
 
 
 def run(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, cwd=settings.BASE_DIR)
+    command = [sys.executable, *arguments]
+    # Ctrl-C is for this process, which ends the other without its traceback.
+    subprocess.run(command, check=True, cwd=settings.BASE_DIR, start_new_session=True)
 
 
 def demo_logins(data: Path) -> list[str]:
