@@ -25,10 +25,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults are those of the shipped starter weights."""
+    """Defaults are those of the shipped starter weights.
+
+    `weights` is a file of pre-trained backbone weights, `start` a checkpoint of an earlier run to
+    go on from instead. `size` is (height, width) of the input, `box_padding` the factor by which a
+    dog's box grows. Rates are those of the head: they fall by `layer_decay` with every block
+    towards the input.
+    """
 
     out: Path
     weights: Path | None = None
+    start: Path | None = None
     backbone: str = "vit_tiny_patch16_224"
     size: tuple[int, int] = (192, 192)
     head_channels: tuple[int, ...] = (128, 128)
@@ -95,6 +102,7 @@ def runner_config(settings: Settings, train: list[Source], val: Source) -> dict[
     loader = {"num_workers": settings.workers, "persistent_workers": settings.workers > 0}
     return {
         "default_scope": "mmpose",
+        "load_from": None if settings.start is None else str(settings.start),
         "work_dir": str(settings.out),
         "model": vit_heatmap(
             settings.backbone,
@@ -177,7 +185,7 @@ def runner_config(settings: Settings, train: list[Source], val: Source) -> dict[
             },
             "logger": {"type": "LoggerHook", "interval": 20},
         },
-        "custom_hooks": [{"type": "PlainCheckpoint"}],
+        "custom_hooks": [{"type": "PlainCheckpoint"}, {"type": "StopOnNaN", "priority": "HIGH"}],
         "log_processor": {"by_epoch": False, "window_size": 20},
         "visualizer": {
             "type": "Visualizer",

@@ -96,3 +96,14 @@ class PlainCheckpoint(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
         checkpoint["meta"].pop("dataset_meta", None)
+
+
+@HOOKS.register_module()
+class StopOnNaN(Hook):
+    """Ends a run whose loss is not a number before the next checkpoint overwrites a good one."""
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        if outputs is not None and not torch.isfinite(outputs["loss"]).all():
+            raise FloatingPointError(f"loss {outputs['loss']} at iteration {runner.iter}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ml.compat import prepare_mmpose
+from ml.errors import DataError
 from ml.training.keypoints.config import Settings, Source, runner_config
 from ml.training.keypoints.datasets import convert, load, split_of, write
 
@@ -13,6 +14,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
 from ml.training.keypoints import pipeline as _registered  # noqa: E402, F401
+from ml.training.keypoints.export import export  # noqa: E402
 
 
 def starter_sources(data: Path, out: Path) -> tuple[list[Source], Source]:
@@ -45,11 +47,22 @@ def starter_sources(data: Path, out: Path) -> tuple[list[Source], Source]:
 def train(settings: Settings, sources: list[Source], val: Source) -> Path:
     """Train until `settings.iterations`, going on from the last checkpoint in `settings.out`.
 
-    Returns the last checkpoint.
+    Returns the exported weights, `pose.safetensors` in `settings.out`. Raises DataError where the
+    loss is no longer a number.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    last = settings.out / "last_checkpoint"
     config = Config(runner_config(settings, sources, val), filename=None)
-    config.resume = (settings.out / "last_checkpoint").exists()
-    Runner.from_cfg(config).train()
-    return Path((settings.out / "last_checkpoint").read_text().strip())
+    config.resume = last.exists()
+    try:
+        Runner.from_cfg(config).train()
+    except FloatingPointError as error:
+        raise DataError(
+            "The loss is no longer a number. Take a lower --lr; the last checkpoint in "
+            f"{settings.out} is still good.",
+            str(error),
+        ) from error
+    path = settings.out / "pose.safetensors"
+    export(Path(last.read_text().strip()), settings, path)
+    return path

@@ -1,0 +1,37 @@
+"""`python -m ml train keypoints`."""
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "keypoints",
+        help="the keypoint network, with MMPose",
+        description="Trains on shelter_hand/ and animalpose/ in --data and goes on from the last "
+        "checkpoint in --out. Ends with pose.safetensors in --out, which `python -m ml release "
+        "--pose` takes.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the two data sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--weights", type=Path, help="pre-trained backbone (safetensors)")
+    parser.add_argument("--start", type=Path, help="checkpoint of an earlier run")
+    parser.add_argument("--iterations", type=int, help="default 1500")
+    parser.add_argument("--batch", type=int, help="photos in an iteration, default 32")
+    parser.add_argument("--lr", type=float, help="highest learning rate, default 6e-4")
+    parser.add_argument("--threads", type=int, help="CPU threads, default all")
+    parser.add_argument("--seed", type=int, help="default 20")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train and print where the weights are."""
+    from ml.training.keypoints.config import Settings
+    from ml.training.keypoints.train import starter_sources, train
+
+    names = ("weights", "start", "iterations", "batch", "lr", "threads", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    settings = Settings(out=options.out, **given)
+    sources, val = starter_sources(options.data, options.out / "annotations")
+    print(train(settings, sources, val))
