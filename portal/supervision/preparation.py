@@ -71,13 +71,14 @@ def prepare_environment(data: Path, host: str, port: int) -> None:
     environment["PAWKIN_EMBEDDED"] = "true"
     environment["PAWKIN_DATA"] = str(data)
     environment["PAWKIN_PYTHON"] = sys.executable
-    environment["PAWKIN_BIND"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    environment["PAWKIN_BIND"] = f"{name}:{port}"
     # Where the system can, a program ends with the supervisor even if that is killed outright.
     environment["PAWKIN_TIE"] = "setpriv --pdeathsig TERM" if shutil.which("setpriv") else "env"
     if host in ("0.0.0.0", "::"):  # noqa: S104
         environment.setdefault("ALLOWED_HOSTS", "*")
     elif host != "127.0.0.1":
-        environment.setdefault("ALLOWED_HOSTS", host)
+        environment.setdefault("ALLOWED_HOSTS", name)
     environment["PAWKIN_REDIS"] = ""
     environment["PAWKIN_OWN_REDIS"] = "false"
     if not environment.get("REDIS_URL"):
