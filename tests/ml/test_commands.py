@@ -1,0 +1,133 @@
+"""The command line: formats, exit codes, and one sentence for each mistake."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.__main__ import main
+from ml.errors import NoSubject
+from ml.evaluation import likeness, retrieval, subject, triplets
+from ml.spec import ModelSpec
+from ml.subject import Subject
+
+
+def colours(spec: ModelSpec, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean colours as unit vectors, so that a lost order fails."""
+    vectors = np.array([image.mean((0, 1)) + 1 for image in images])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shades = {"red": (200, 0, 0), "rose": (220, 40, 40), "blue": (0, 0, 200), "sky": (30, 30, 220)}
+    for name, colour in shades.items():
+        Image.new("RGB", (80, 70), colour).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    for module in (retrieval, triplets, likeness):
+        monkeypatch.setattr(module, "embed_photos", colours)
+    return tmp_path
+
+
+def table(folder: Path, text: str) -> str:
+    path = folder / "table.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_retrieval(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = table(photos, "file,label\nred.png,warm\nrose.png,warm\nblue.png,cold\nsky.png,cold\n")
+    assert main(["evaluate", "retrieval", "--images", str(photos), "--labels", labels]) == 0
+    assert last_line(capsys) == {"n": 4, "r1": 1.0, "r5": 1.0, "r10": 1.0, "map": 1.0}
+
+
+def test_unreadable_images_are_named_and_skipped(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = table(photos, "file,label\nred.png,a\nrose.png,a\nbroken.png,a\nnone.png,a\n")
+    assert main(["evaluate", "retrieval", "--images", str(photos), "--labels", labels]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out.splitlines()[-1])["n"] == 2
+    assert "skipped broken.png" in told.err
+    assert "skipped none.png" in told.err
+
+
+def test_triplets(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "red.png,rose.png,blue.png,a\nblue.png,red.png,sky.png,b\nred.png,rose.png,sky.png,b\n"
+    text = "query,a,b,choice\n" + rows
+    given = ["--images", str(photos), "--triplets", table(photos, text), "--json"]
+    assert main(["evaluate", "triplets", *given]) == 0
+    assert last_line(capsys) == {"n": 3, "accuracy": pytest.approx(2 / 3, abs=1e-5)}
+
+
+def test_subject(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Finder:
+        @classmethod
+        def load(cls, spec: ModelSpec) -> "Finder":
+            return cls()
+
+        def find(self, images: Sequence[np.ndarray]) -> list[Subject | NoSubject]:
+            red = [image[0, 0, 0] > 100 for image in images]
+            return [Subject((0, 0, 9, 9), 1.0) if r else NoSubject("cat") for r in red]
+
+    monkeypatch.setattr(subject, "SubjectFinder", Finder)
+    labels = table(photos, "file,kind\nred.png,dog\nrose.png,person\nblue.png,other\nsky.png,cat\n")
+    given = ["--images", str(photos), "--labels", labels, "--json"]
+    assert main(["evaluate", "subject", *given]) == 0
+    assert last_line(capsys) == {
+        "n": 4,
+        "accuracy": 0.75,
+        "per_kind": {"dog": 1.0, "person": 0.0, "other": 1.0},
+    }
+    labels = table(photos, "file,kind\nred.png,wolf\n")
+    assert main(["evaluate", "subject", "--images", str(photos), "--labels", labels]) == 1
+    assert "Unknown kind wolf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name,label\nred.png,a\n", "no column file"),
+        ("file,label\n", "has no rows"),
+        ("file,label\nx.png,a\ny.png,a\n", "None of the images"),
+    ],
+)
+def test_tables_that_cannot_be_used(
+    photos: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    given = ["--images", str(photos), "--labels", table(photos, text)]
+    assert main(["evaluate", "retrieval", *given]) == 1
+    errors = [e for e in capsys.readouterr().err.splitlines() if not e.startswith("skipped")]
+    assert len(errors) == 1
+    assert told in errors[0]
+
+
+def test_unknown_model_names_the_nearest(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = table(photos, "file,label\nred.png,a\n")
+    given = ["--images", str(photos), "--labels", labels, "--model", "startr"]
+    assert main(["evaluate", "retrieval", *given]) == 1
+    assert "Nearest: starter" in capsys.readouterr().err
+
+
+def test_missing_photo_and_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--images", str(tmp_path / "no"), "--labels", table(tmp_path, "file,label\na,b\n")]
+    assert main(["evaluate", "retrieval", *given]) == 1
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bark"])
+    assert caught.value.code == 2
+    assert "evaluate" in capsys.readouterr().err
