@@ -159,9 +159,7 @@ def _point(name: str, part: str, x: float, y: float, confidence: float, unit: fl
     )
 
 
-def _lines(
-    skeleton: Iterable[Sequence[str]], drawn: Mapping[str, Point]
-) -> Iterable[Line]:
+def _lines(skeleton: Iterable[Sequence[str]], drawn: Mapping[str, Point]) -> Iterable[Line]:
     for first, second in skeleton:
         a, b = drawn.get(first), drawn.get(second)
         if a and b:
@@ -183,7 +181,8 @@ def _box(
 
 
 def _circle(x: float, y: float, r: float) -> str:
-    return f"M{x - r:.1f} {y:.1f}a{r:.1f} {r:.1f} 0 1 0 {2 * r:.1f} 0a{r:.1f} {r:.1f} 0 1 0 {-2 * r:.1f} 0Z"
+    half = f"a{r:.1f} {r:.1f} 0 1 0"
+    return f"M{x - r:.1f} {y:.1f}{half} {2 * r:.1f} 0{half} {-2 * r:.1f} 0Z"
 
 
 def _polygon(x: float, y: float, r: float, corners: int, turn: float) -> str:

@@ -44,17 +44,16 @@ def query_photo(request: HttpRequest, query_id: uuid.UUID) -> HttpResponseBase:
         return picture(query.upload.name, PRIVATE, kind)
     # A worker may have replaced the upload by its picture since the row was read.
     query.refresh_from_db()
-    if not query.image:
-        raise Http404
     return picture(query.image.name, PRIVATE)
 
 
 def upload_type(query: Query) -> str | None:
     """The content type by which a browser can show the upload itself; None where it cannot."""
-    if not query.upload:
+    name = query.upload.name
+    if not name:
         return None
     try:
-        with default_storage.open(query.upload.name) as file:
+        with default_storage.open(name) as file:
             head = file.read(12)
     except FileNotFoundError:
         return None
@@ -67,8 +66,10 @@ def can_be_shown(query: Query) -> bool:
     return bool(query.image) or upload_type(query) is not None
 
 
-def picture(name: str, caching: str, content_type: str | None = None) -> FileResponse:
-    """Raises Http404 when the row's file is gone."""
+def picture(name: str | None, caching: str, content_type: str | None = None) -> FileResponse:
+    """Raises Http404 where there is no file, whatever the row says."""
+    if not name:
+        raise Http404
     try:
         file = default_storage.open(name)
     except FileNotFoundError as error:

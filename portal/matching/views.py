@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url
+from django_htmx.middleware import HtmxDetails
 
 from ml.errors import ImageRejected
 from portal.dogs.models import Colour, Dog, Photo
@@ -37,6 +38,12 @@ NEWEST = 12
 PAGE_SIZE = 24
 SEARCHES_A_MINUTE = 20
 EXAMPLES = Path(settings.BASE_DIR) / "static" / "examples"
+
+
+class Request(HttpRequest):
+    """A request that has passed django-htmx's middleware."""
+
+    htmx: HtmxDetails
 
 
 @cache
@@ -90,7 +97,7 @@ def chosen_file(request: HttpRequest) -> File:
 
 @never_cache
 @require_safe
-def query(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
+def query(request: Request, query_id: uuid.UUID) -> HttpResponse:
     """The search's one page: its steps while it works, then its answer under these filters."""
     found = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
     filters = Filters.from_params(request.GET)
@@ -148,7 +155,7 @@ def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpRespo
 
 
 @require_safe
-def browse(request: HttpRequest) -> HttpResponse:
+def browse(request: Request) -> HttpResponse:
     filters = Filters.from_params(request.GET)
     choices = Choices(filters)
     dogs = filters.apply(Dog.objects.adoptable()).order_by("-listed_at", "-pk")
@@ -208,7 +215,7 @@ def partner_of(request: HttpRequest, found: Dog) -> presentation.Card | None:
 
 @never_cache
 @require_safe
-def dog_similar(request: HttpRequest, slug: str) -> HttpResponse:
+def dog_similar(request: Request, slug: str) -> HttpResponse:
     """Dogs like a listed one: a page, and a part of the dog's own page."""
     found = get_object_or_404(Dog.objects.visible_to(request.user), slug=slug)
     if not found.photos.filter(state=Photo.State.SEARCHABLE).exists():
@@ -220,7 +227,7 @@ def dog_similar(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def answer(
-    request: HttpRequest, page: str, url: str, state: Progress, context: dict[str, Any]
+    request: Request, page: str, url: str, state: Progress, context: dict[str, Any]
 ) -> HttpResponse:
     """A page about a ranking, or the part of it that was asked for."""
     filters = Filters.from_params(request.GET)
@@ -246,7 +253,7 @@ def answer(
 
 
 def whole_or_part(
-    request: HttpRequest,
+    request: Request,
     page: str,
     parts: dict[str, str],
     context: dict[str, Any],

@@ -1,4 +1,4 @@
-"""`{% icon "camera" %}`: one icon of the set in static/icons.svg, as large as the text beside it."""
+"""`{% icon "camera" %}`: an icon of static/icons.svg, as large as the text beside it."""
 
 from django import template
 from django.templatetags.static import static
