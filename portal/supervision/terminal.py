@@ -43,12 +43,14 @@ class Progress:
 class LogFollower(threading.Thread):
     """Prints the first line of each warning and error as they are appended to log files.
 
-    Begins at each file's present end and survives its rotation.
+    Begins at each file's present end and survives its rotation. What a program repeats is shown
+    once.
     """
 
     def __init__(self, paths: Iterable[Path], interval: float = 0.5) -> None:
         super().__init__(daemon=True)
         self.positions = {path: path.stat().st_size if path.exists() else 0 for path in paths}
+        self.last: dict[Path, str] = {}
         self.interval = interval
         self.ended = threading.Event()
 
@@ -82,7 +84,8 @@ class LogFollower(threading.Thread):
         self.positions[path] += len(whole_lines) + 1
         for line in whole_lines.decode(errors="replace").split("\n"):
             alarm = ALARM.match(line)
-            if alarm:
+            if alarm and alarm["text"] != self.last.get(path):
+                self.last[path] = alarm["text"]
                 print(f"  {path.stem}: {alarm['text']}", flush=True)
 
 

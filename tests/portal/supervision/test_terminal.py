@@ -27,6 +27,7 @@ def test_alarms_are_shown_once_without_their_tracebacks(
         log,
         "2026-11-21T19:00:01+0900 INFO portal: all is well\n"
         "2026-11-21T19:00:02+0900 ERROR portal: it broke\n"
+        "2026-11-21T19:00:02+0900 ERROR portal: it broke\n"
         "Traceback (most recent call last):\n"
         '127.0.0.1 - - [21/Nov/2026] "GET /health HTTP/1.1" 200 1\n'
         "[2026-11-21 19:00:03 +0900] [7] [ERROR] Worker (pid:8) was sent SIGKILL!\n"
