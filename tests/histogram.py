@@ -33,7 +33,7 @@ def spec(name: str = "starter", mark: str = "a") -> ModelSpec:
         embedder=network,
         pose=network,
         keypoints=KeypointLayout(names, (), {}),
-        likeness=Likeness(none_below=0.3, strong_from=0.9, scale=((0.0, 0.0), (1.0, 100.0))),
+        likeness=Likeness(none_below=0.7, strong_from=0.9, scale=((0.0, 0.0), (1.0, 100.0))),
     )
 
 

@@ -42,7 +42,8 @@ class ModelsFail(Exception):
 def reindex(job: Job) -> None:
     """Describes photos this version lacks until none is missing; then a new version goes live.
 
-    Progress is the rows, so it can be stopped anywhere. When a worker died on a batch, the next
+    Progress is the rows, so it can be stopped anywhere. Each batch leaves fewer photos missing or
+    finds the job cancelled. When a worker died on a batch, the next
     one takes that batch photo by photo and writes down which one it is at (`Job.step`); a photo
     that a worker died on is refused as `failed` and the rest goes on.
     """
@@ -54,26 +55,27 @@ def reindex(job: Job) -> None:
         refuse_suspect(job, version)
         return
     analyser = runtime.analyser(version)
-    total = job.done + missing_photos(version).count()
     one_by_one = job.attempts > 1
     until = time.monotonic() + SLICE_SECONDS
-    while photos := list(missing_photos(version).order_by("pk")[:BATCH]):
-        if not jobs.beat(job=job, step=STEP, total=max(total, job.done + len(photos))):
-            return
+    while still_to_do(job, version):
+        photos = list(missing_photos(version).order_by("pk")[:BATCH])
         if one_by_one:
-            done = describe_each(version, analyser, photos, before=lambda p: suspect(job, p))
+            describe_watched(job, version, analyser, photos)
+            one_by_one = False
         else:
-            done = describe(version, analyser, photos)
-        one_by_one = False
-        if not jobs.beat(job=job, step=STEP, done=job.done + done):
-            return
-        if not done and not is_current(version):
-            jobs.finish(job=job)
-            return
+            describe(version, analyser, photos)
         if time.monotonic() > until:
+            still_to_do(job, version)
             jobs.put_back(job=job, got_on=True)
             return
     complete(job, version)
+
+
+def still_to_do(job: Job, version: ModelVersion) -> bool:
+    """Counts and reports progress; False when nothing is missing or the job is not to go on."""
+    left = missing_photos(version).count()
+    total = max(job.total, left)
+    return jobs.beat(job=job, step=STEP, done=total - left, total=total) and left > 0
 
 
 def complete(job: Job, version: ModelVersion) -> None:
@@ -86,32 +88,30 @@ def complete(job: Job, version: ModelVersion) -> None:
         jobs.put_back(job=job, got_on=True)
 
 
-def describe(version: ModelVersion, analyser: Analyse, photos: Sequence[Photo]) -> int:
-    """Describes a batch; the number of photos that are no longer missing."""
+def describe(version: ModelVersion, analyser: Analyse, photos: Sequence[Photo]) -> None:
+    """Describes a batch; each of its photos is then described, refused, or gone."""
     with ThreadPoolExecutor(DECODERS) as pool:
         images = list(pool.map(read, photos))
-    done = 0
     readable: list[tuple[Photo, np.ndarray]] = []
     for photo, image in zip(photos, images, strict=True):
         if isinstance(image, PawkinError):
             code = image.code if image.code == "file_missing" else "failed"
-            done += services.store_rejection(photo=photo, version=version, code=code)
+            services.store_rejection(photo=photo, version=version, code=code)
         else:
             readable.append((photo, image))
     if not readable:
-        return done
+        return
     try:
         views = analyser.analyse([image for _, image in readable])
         for (photo, image), seen in zip(readable, views, strict=True):
-            done += store_seen(photo, version, image, seen)
+            store_seen(photo, version, image, seen)
     except DatabaseError:
         raise
     except Exception:
         if len(readable) == 1:
             raise
         log.exception("A batch could not be described; its photos are taken one by one")
-        done += describe_each(version, analyser, [photo for photo, _ in readable])
-    return done
+        describe_each(version, analyser, [photo for photo, _ in readable])
 
 
 def describe_each(
@@ -119,14 +119,13 @@ def describe_each(
     analyser: Analyse,
     photos: Sequence[Photo],
     before: Callable[[Photo], object] = lambda photo: None,
-) -> int:
+) -> None:
     """Describes photos one by one and refuses those that cannot be. Raises ModelsFail if all."""
-    done = 0
     failed: list[Photo] = []
     for photo in photos:
         before(photo)
         try:
-            done += describe(version, analyser, [photo])
+            describe(version, analyser, [photo])
         except DatabaseError:
             raise
         except Exception:
@@ -135,8 +134,23 @@ def describe_each(
     if len(failed) == len(photos) >= TOO_MANY_FAILURES:
         raise ModelsFail(f"none of {len(photos)} photos could be described by {version}")
     for photo in failed:
-        done += services.store_rejection(photo=photo, version=version, code="failed")
-    return done
+        services.store_rejection(photo=photo, version=version, code="failed")
+
+
+def describe_watched(
+    job: Job, version: ModelVersion, analyser: Analyse, photos: Sequence[Photo]
+) -> None:
+    """Describes photos one by one, writing down which comes next for whoever finds this dead."""
+    try:
+        describe_each(
+            version,
+            analyser,
+            photos,
+            before=lambda photo: jobs.beat(job=job, step=f"{SUSPECT}{photo.pk}"),
+        )
+    except Exception:
+        jobs.beat(job=job, step=STEP)  # alive: no photo is to blame
+        raise
 
 
 def read(photo: Photo) -> np.ndarray | PawkinError:
@@ -146,11 +160,6 @@ def read(photo: Photo) -> np.ndarray | PawkinError:
         return error
 
 
-def suspect(job: Job, photo: Photo) -> None:
-    """Writes down which photo comes now, for whoever finds the worker dead."""
-    jobs.beat(job=job, step=f"{SUSPECT}{photo.pk}")
-
-
 def refuse_suspect(job: Job, version: ModelVersion) -> None:
     """Leaves out the photo the last worker died on and gives the job all its attempts again."""
     pk = job.step.removeprefix(SUSPECT)
@@ -158,9 +167,5 @@ def refuse_suspect(job: Job, version: ModelVersion) -> None:
     with transaction.atomic():
         for photo in missing_photos(version).filter(pk=pk):
             services.store_rejection(photo=photo, version=version, code="failed")
-        jobs.beat(job=job, step=STEP, done=job.done + 1)
+        jobs.beat(job=job, step=STEP)
         jobs.put_back(job=job, got_on=True)
-
-
-def is_current(version: ModelVersion) -> bool:
-    return ModelVersion.objects.filter(pk=version.pk, state__in=services.CURRENT).exists()
