@@ -115,7 +115,12 @@ class DogForm(forms.ModelForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    sex = forms.ChoiceField(label=_("sex"), choices=Dog.Sex.choices, widget=forms.RadioSelect)
+    sex = forms.ChoiceField(
+        label=_("sex"),
+        choices=Dog.Sex.choices,
+        initial=Dog.Sex.UNKNOWN,
+        widget=forms.RadioSelect,
+    )
     neutered = forms.TypedChoiceField(
         label=_("neutered"),
         choices=YES_NO_UNKNOWN,
@@ -162,6 +167,7 @@ class DogForm(forms.ModelForm):
         if dog.birth_date and dog.birth_precision != Dog.BirthPrecision.DAY:
             years, months = age_today(dog.birth_date, dog.birth_precision)
             self.initial.update(age_years=years, age_months=months, birth_date=None)
+        self.fields["name"].error_messages["required"] = _("A dog needs a name, if only for now.")
         weight = self.fields["weight_kg"]
         weight.validators += [
             MinValueValidator(0.1, _("A dog weighs more than that. Please write kilograms.")),

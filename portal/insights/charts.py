@@ -29,7 +29,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """`top` is the value at the upper edge, with its unit; `since` the first column's time."""
+    """`top` is the value at the upper edge, with its unit; `since` the first column's time;
+    `plain` when its bars are neither good nor bad."""
 
     title: str
     bars: list[Bar]
@@ -38,6 +39,7 @@ class Chart:
     top: str
     since: str
     empty: bool
+    plain: bool
 
 
 def jobs_chart(hours: Sequence[Hour]) -> Chart:
@@ -60,7 +62,8 @@ def wait_chart(hours: Sequence[Hour]) -> Chart:
     ]
     highest = max((value for value, _none in values), default=0.0)
     top = _("%(seconds)s s") % {"seconds": number_format(highest, 1)}
-    return draw(_("Mean wait before a job starts"), hours, values, words, highest, top)
+    title = _("Mean wait before a job starts")
+    return draw(title, hours, values, words, highest, top, plain=True)
 
 
 def clock(hour: Hour) -> str:
@@ -74,6 +77,8 @@ def draw(
     words: Sequence[str],
     highest: float,
     top: str,
+    *,
+    plain: bool = False,
 ) -> Chart:
     scale = HEIGHT / highest if highest else 0.0
     bars = []
@@ -90,4 +95,4 @@ def draw(
             )
         )
     since = clock(hours[0]) if hours else ""
-    return Chart(title, bars, STEP * len(bars), HEIGHT, top, since, not highest)
+    return Chart(title, bars, STEP * len(bars), HEIGHT, top, since, not highest, plain)
