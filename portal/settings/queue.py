@@ -21,7 +21,6 @@ __all__ = [
     "CELERY_TASK_IGNORE_RESULT",
     "CELERY_TASK_PUBLISH_RETRY",
     "CELERY_TASK_REJECT_ON_WORKER_LOST",
-    "CELERY_TASK_ROUTES",
     "CELERY_TASK_SERIALIZER",
     "CELERY_TASK_SOFT_TIME_LIMIT",
     "CELERY_TASK_TIME_LIMIT",
@@ -84,24 +83,21 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 }
 
 CELERY_TASK_DEFAULT_QUEUE = "batch"
-CELERY_TASK_ROUTES = {
-    "workers.tasks.answer_query": {"queue": "interactive"},
-    "workers.tasks.index_photo": {"queue": "interactive"},
-    "workers.tasks.sweep_jobs": {"queue": "interactive"},
-}
 
 
-def every(seconds: int, task: str) -> dict[str, Any]:
+def every(seconds: int, task: str, queue: str = CELERY_TASK_DEFAULT_QUEUE) -> dict[str, Any]:
     # A message nobody took before the next one is due would only repeat it.
     return {
         "task": f"workers.tasks.{task}",
         "schedule": seconds,
-        "options": {"expires": seconds},
+        "options": {"expires": seconds, "queue": queue},
     }
 
 
 CELERY_BEAT_SCHEDULE = {
-    "sweep_jobs": every(5, "sweep_jobs"),
+    # Both workers sweep both queues: either may be away, or busy with something long.
+    "sweep_jobs_interactive": every(5, "sweep_jobs", queue="interactive"),
+    "sweep_jobs_batch": every(5, "sweep_jobs"),
     "index_missing": every(60, "index_missing"),
     "expire_queries": every(60, "expire_queries"),
 }
