@@ -1,0 +1,132 @@
+"""Eyes, nostrils and the line of the mouth, painted last."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.drawn.anatomy import Body
+from ml.drawn.camera import Camera
+from ml.drawn.params import DrawnDog
+from ml.drawn.raster import Surface
+from ml.drawn.solid import Array, spline
+
+SHIFT = 4
+RIM = (0.13, 0.09, 0.08)
+LINE = (0.20, 0.13, 0.12)
+ROUND = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+
+
+def fill(
+    canvas: NDArray[np.uint8], shape: Array, colour: Array | tuple[float, ...], alpha: float = 1.0
+) -> None:
+    """Fill a polygon (n, 2) with RGB 0..1, antialiased."""
+    points = np.rint(shape * (1 << SHIFT)).astype(np.int32)
+    ink = [float(c) * 255 for c in colour]
+    if alpha >= 1:
+        cv2.fillPoly(canvas, [points], ink, cv2.LINE_AA, SHIFT)
+        return
+    low = np.maximum(np.floor(shape.min(axis=0)).astype(int) - 2, 0)
+    high = np.minimum(np.ceil(shape.max(axis=0)).astype(int) + 3, canvas.shape[1::-1])
+    if (high <= low).any():
+        return
+    part = canvas[low[1] : high[1], low[0] : high[0]]
+    inked = part.copy()
+    cv2.fillPoly(inked, [points - low.astype(np.int32) * (1 << SHIFT)], ink, cv2.LINE_AA, SHIFT)
+    cv2.addWeighted(inked, alpha, part, 1 - alpha, 0, dst=part)
+
+
+def seen(surface: Surface, at: Array, depth: float, slack: float) -> bool:
+    """Whether a point at a pixel lies on the surface seen there, to within `slack` body units."""
+    x, y = round(float(at[0])), round(float(at[1]))
+    height, width = surface.ball.shape
+    if not (0 <= x < width and 0 <= y < height):
+        return False
+    return bool(surface.ball[y, x] < 0 or depth >= surface.depth[y, x] - slack)
+
+
+def paint_face(
+    canvas: NDArray[np.uint8],
+    dog: DrawnDog,
+    body: Body,
+    surface: Surface,
+    camera: Camera,
+    light_side: float,
+) -> None:
+    size, frame = dog.shape.head, body.head_frame
+    _paint_mouth(canvas, dog, body, surface, camera)
+    eyes = body.head_centre + size * body.face.eyes @ frame.T
+    normals = body.face.eye_normals @ frame.T
+    at, depth, zoom = camera.view(eyes)
+    for k in range(2):
+        if float(normals[k] @ camera.toward) < 0.10:
+            continue
+        if seen(surface, at[k], float(depth[k]), 0.22 * size):
+            radius = 0.18 * dog.eye_size * size * float(zoom[k])
+            _paint_eye(canvas, dog, at[k], normals[k], frame[:, 2], camera, radius, light_side)
+
+
+def _paint_eye(
+    canvas: NDArray[np.uint8],
+    dog: DrawnDog,
+    at: Array,
+    normal: Array,
+    above: Array,
+    camera: Camera,
+    radius: float,
+    light_side: float,
+) -> None:
+    up = above - (above @ normal) * normal
+    up /= np.linalg.norm(up)
+    side = np.cross(up, normal)
+    axes = camera.turn(np.stack([side, up]))[:, :2]
+    # Eyes bulge, so they are never as narrow as a flat disc would be.
+    axes[0] *= max(1.0, 0.62 / max(1e-3, float(np.linalg.norm(axes[0]))))
+
+    def disc(x: float, y: float, r: float, tall: float = 1.0) -> Array:
+        flat = np.stack([x + r * np.cos(ROUND), y + tall * r * np.sin(ROUND)], axis=1)
+        return at + radius * flat @ axes
+
+    iris = np.asarray(dog.iris)
+    fill(canvas, disc(0, 0, 1.2, 0.9), RIM, 0.35)
+    fill(canvas, disc(0, 0, 1.08, 0.95), RIM)
+    fill(canvas, disc(0, -0.02, 0.92, 0.96), iris * 0.62)
+    fill(canvas, disc(0, -0.22, 0.70, 0.86), iris)
+    fill(canvas, disc(0, -0.42, 0.42, 0.70), np.clip(iris * 1.35 + 0.05, 0, 1), 0.7)
+    fill(canvas, disc(0, 0.02, 0.68), (0.05, 0.035, 0.035))
+    # The lid's shadow across the top.
+    t = np.linspace(0, np.pi, 24)
+    top = np.stack([1.0 * np.cos(t), 0.92 * np.sin(t)], axis=1)
+    bottom = np.stack([1.0 * np.cos(t[::-1]), 0.34 * np.sin(t[::-1])], axis=1)
+    fill(canvas, at + radius * np.concatenate([top, bottom]) @ axes, RIM, 0.45)
+    # Catch lights lie where the light is, in the picture and not on the head.
+    screen = np.array([0.36 * light_side, -0.36])
+    wide = np.stack([np.cos(ROUND), np.sin(ROUND)], axis=1)
+    fill(canvas, at + radius * (screen + 0.27 * wide), (1.0, 0.99, 0.97))
+    fill(canvas, at + radius * (-0.9 * screen + 0.12 * wide), (1.0, 0.98, 0.94), 0.65)
+
+
+def _paint_mouth(
+    canvas: NDArray[np.uint8], dog: DrawnDog, body: Body, surface: Surface, camera: Camera
+) -> None:
+    size, frame = dog.shape.head, body.head_frame
+    line = spline(body.face.mouth, np.linspace(0, len(body.face.mouth) - 1, 60))
+    dark = sum(dog.coat.base) < 0.7
+    ink = tuple(c * (0.4 if dark else 1.0) for c in LINE)
+    for points in (line, spline(body.face.philtrum, np.linspace(0, 1, 8))):
+        at, depth, zoom = camera.view(body.head_centre + size * points @ frame.T)
+        shown = [seen(surface, a, float(d), 0.16 * size) for a, d in zip(at, depth, strict=True)]
+        thick = 0.021 * size * float(zoom.mean())
+        for a, b, both in zip(at, at[1:], np.logical_and(shown[:-1], shown[1:]), strict=False):
+            if both:
+                _segment(canvas, a, b, thick, ink)
+
+
+def _segment(
+    canvas: NDArray[np.uint8], a: Array, b: Array, half: float, ink: tuple[float, ...]
+) -> None:
+    way = (b - a) / (np.linalg.norm(b - a) + 1e-6)
+    side = half * np.array([-way[1], way[0]])
+    ends = 0.4 * half * way
+    fill(
+        canvas, np.stack([a - ends - side, b + ends - side, b + ends + side, a - ends + side]), ink
+    )
