@@ -13,7 +13,7 @@ from benchmarks.visitor import Visitor
 NEW_DOG = "/staff/dogs/new/"
 GIVE_UP_SECONDS = 60
 PAUSE_SECONDS = 0.1
-STATE = re.compile(r'<p class="state ([\w -]+)">([^<]+)</p>')
+STATE = re.compile(r'<li class="tile">.*?<p class="state [^>]*>([^<]+)</p>', re.DOTALL)
 
 
 def log_in(visitor: Visitor, address: str, password: str) -> None:
@@ -33,8 +33,8 @@ def list_dog(visitor: Visitor, name: str, photo: Path) -> tuple[float, str]:
         found = STATE.search(page.text)
         if page.status != 200 or found is None:
             raise RuntimeError(f"the dog was not listed: {page.status} {page.path}")
-        if found[2].strip() != "waiting":
-            return elapsed, found[2].strip()
+        if found[1].strip() != "waiting":
+            return elapsed, found[1].strip()
         if elapsed > GIVE_UP_SECONDS:
             return elapsed, "waiting"
         time.sleep(PAUSE_SECONDS)
