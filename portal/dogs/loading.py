@@ -22,27 +22,28 @@ from portal.jobs.models import Job
 from portal.shelters.models import Shelter
 from portal.shelters.services import create_shelter
 
-# For folders that name no shelter. The telephone numbers belong to nobody.
+# The shelters of the drawn dogs, and of folders that name none. Their telephone numbers belong to
+# nobody.
 DEMO_SHELTERS: tuple[dict[str, str], ...] = (
     {
-        "name": "Riverside Shelter",
+        "name": "Hanbit Shelter, Seoul",
         "city": "Seoul",
         "address": "12 Riverside Road",
         "phone": "02-000-0101",
         "opening_hours": "Tue–Sun 10:00–17:00",
     },
     {
-        "name": "Pine Hill Shelter",
-        "city": "Daejeon",
+        "name": "Namsan Animal Haven",
+        "city": "Seoul",
         "address": "3 Pine Hill",
-        "phone": "042-000-0102",
+        "phone": "02-000-0102",
         "opening_hours": "Wed–Sun 11:00–18:00",
     },
     {
-        "name": "Harbour Shelter",
-        "city": "Busan",
-        "address": "48 Harbour Street",
-        "phone": "051-000-0103",
+        "name": "Haeun Dog Shelter, Suwon",
+        "city": "Suwon",
+        "address": "48 Lake Street",
+        "phone": "031-000-0103",
         "opening_hours": "Mon–Sat 10:00–16:00",
     },
 )
