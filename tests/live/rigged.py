@@ -1,0 +1,46 @@
+"""Workers whose models see colours only and have bad habits: `celery -A tests.live.rigged`.
+
+They end their own process at a deadly colour and take their time over a slow one. All else about
+them (messages, locks, signals, restarts) is the product's.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from celery.signals import worker_process_init
+
+from ml.analysis import Analysis
+from ml.errors import NoSubject
+from portal.celery import app as app
+from tests.histogram import HistogramAnalyser, spec
+
+DEADLY = (255, 0, 255)
+SLOW = (0, 255, 255)
+SECONDS = 3.0
+# A photo in a batch; makes a reindex long enough to look at.
+BATCH_PHOTO_SECONDS = 0.05
+
+
+class Rigged(HistogramAnalyser):
+    def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]:
+        if len(images) > 1:
+            time.sleep(BATCH_PHOTO_SECONDS * len(images))
+        for image in images:
+            colour = image[image.shape[0] // 2, image.shape[1] // 2].astype(int)
+            if np.abs(colour - DEADLY).max() < 12:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if np.abs(colour - SLOW).max() < 12:
+                time.sleep(SECONDS)
+        return super().analyse(images)
+
+
+@worker_process_init.connect
+def rig(**_: object) -> None:
+    """Before the product's own beginning, which is connected later."""
+    from workers import keeper, runtime
+
+    runtime.load_analyser = lambda spec: Rigged()
+    keeper.available = lambda directory: [spec(), spec("starter-mirror", "b")]
