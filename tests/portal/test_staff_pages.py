@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.dogs import services
 from portal.dogs.forms import months_ago
-from portal.dogs.models import Breed, Dog, Photo
+from portal.dogs.models import Dog, Photo
 from portal.dogs.words import age_words, facts_line
 from portal.jobs.models import Job
 from portal.shelters.services import add_member, create_shelter
@@ -191,7 +191,6 @@ def test_a_shelter_without_dogs_is_told_what_to_do(page):
 
 
 def test_listing_a_dog(page, shelter, staff):
-    Breed.objects.get_or_create(slug="jindo", defaults={"name_en": "Jindo", "name_ko": "진돗개"})
     answer = list_dog(
         page,
         shelter,
@@ -209,7 +208,7 @@ def test_listing_a_dog(page, shelter, staff):
     assert answer.redirect_chain[-1][0] == reverse("staff:dog_edit", args=[dog.slug])
     assert (dog.shelter, dog.status, dog.neutered) == (shelter, Dog.Status.AVAILABLE, True)
     assert dog.listed_at is not None
-    assert sorted(b.slug for b in dog.breeds.all()) == ["beagle", "jindo"]
+    assert sorted(b.slug for b in dog.breeds.all()) == ["beagle", "jindo-dog"]
     assert dog.tags == ["calm", "loves snow"]
     assert (dog.birth_precision, age_words(dog)) == ("year", "about 3 years")
     assert {v.trait: (v.answer or v.level, v.set_by) for v in dog.temperament.all()} == {

@@ -56,7 +56,7 @@ Irish Setter|아이리시 세터
 Italian Greyhound|이탈리안 그레이하운드
 Jack Russell Terrier|잭 러셀 테리어
 Japanese Spitz|재패니즈 스피츠
-Jindo|진돗개
+Jindo Dog|진돗개
 Keeshond|케이스혼드
 Labrador Retriever|래브라도 리트리버
 Lhasa Apso|라사압소
