@@ -250,7 +250,7 @@ def test_too_many_searches_in_a_minute_are_asked_to_wait(client, monkeypatch):
 def test_while_it_works_the_page_shows_the_photo_and_asks_again(client, sent):
     page = client.get(f"/search/{sent.pk}/").content.decode()
     assert f'src="/search/{sent.pk}/photo/"' in page
-    assert re.search(rf'hx-get="/search/{sent.pk}/" hx-trigger="load delay:\d+ms"', page)
+    assert re.search(rf'hx-get="/search/{sent.pk}/" hx-trigger="load delay:\d+ms, again"', page)
     assert '<noscript><meta http-equiv="refresh"' in page
 
 
