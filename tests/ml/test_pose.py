@@ -19,7 +19,6 @@ def spec(size: tuple[int, int] = (192, 192), **options: object) -> NetworkSpec:
         "head_channels": [32, 32],
         "box_padding": 1.25,
         "points": list(KEYPOINTS),
-        "score_scale": [[0.0, 0.0], [1.0, 1.0]],
     }
     return NetworkSpec("", "", "vit_tiny_patch16_224", size, MEAN, STD, told | options)
 
@@ -92,14 +91,14 @@ def test_frames_and_pixels_are_those_of_mmpose():
     assert np.abs(cut.astype(int) - results["img"]).max() <= 2
 
 
-def test_the_score_scale_is_piecewise_linear():
-    scaled = spec(score_scale=[[0.0, 0.0], [0.5, 0.3], [1.0, 1.0]])
+def test_the_score_is_the_peaks_height_kept_to_0_and_1():
+    heights = np.linspace(-0.5, 1.5, 21, dtype=np.float32)
 
     def even(pixels: np.ndarray) -> tuple[np.ndarray]:
-        return (np.full((len(pixels), 21, 48, 48), 0.75, np.float32),)
+        return (np.broadcast_to(heights[:, None, None], (len(pixels), 21, 48, 48)),)
 
-    found = PoseEstimator(even, scaled).estimate([photo(9, 9, 80, 80, 4)], [(0, 0, 80, 80)])
-    assert found[0, :, 2] == pytest.approx(np.full(21, 0.65))
+    found = PoseEstimator(even, spec()).estimate([photo(9, 9, 80, 80, 4)], [(0, 0, 80, 80)])
+    assert found[0, :, 2] == pytest.approx(heights.clip(0, 1))
 
 
 def test_a_vit_built_by_mmpose_gives_21_maps_from_bytes():
@@ -125,7 +124,6 @@ def hrnet(name: str = HRNET) -> NetworkSpec:
     options = {
         "box_padding": 1.25,
         "points": list(KEYPOINTS[:17]),
-        "score_scale": [[0.0, 0.0], [1.0, 1.0]],
     }
     return NetworkSpec("", "", name, (256, 256), MEAN, STD, options)
 

@@ -17,8 +17,10 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--weights", type=Path, help="pre-trained backbone (safetensors)")
     parser.add_argument("--start", type=Path, help="checkpoint of an earlier run")
+    parser.add_argument("--drawn", type=Path, help="folder made by `python -m ml draw --wild`")
     parser.add_argument("--iterations", type=int, help="default 1500")
     parser.add_argument("--batch", type=int, help="photos in an iteration, default 32")
+    parser.add_argument("--warm-up", type=int, help="iterations of rising rate, default 100")
     parser.add_argument("--lr", type=float, help="highest learning rate, default 6e-4")
     parser.add_argument("--threads", type=int, help="CPU threads, default all")
     parser.add_argument("--seed", type=int, help="default 20")
@@ -30,8 +32,8 @@ def run(options: argparse.Namespace) -> None:
     from ml.training.keypoints.config import Settings
     from ml.training.keypoints.train import starter_sources, train
 
-    names = ("weights", "start", "iterations", "batch", "lr", "threads", "seed")
+    names = ("weights", "start", "iterations", "batch", "warm_up", "lr", "threads", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     settings = Settings(out=options.out, **given)
-    sources, val = starter_sources(options.data, options.out / "annotations")
+    sources, val = starter_sources(options.data, options.out / "annotations", options.drawn)
     print(train(settings, sources, val))

@@ -11,18 +11,9 @@ from ml.spec import NetworkSpec
 from ml.training.keypoints.config import Settings
 from ml.training.keypoints.points import POINTS
 
-Scale = tuple[tuple[float, float], ...]
 
-IDENTITY: Scale = ((0.0, 0.0), (1.0, 1.0))
-
-
-def export(
-    checkpoint: Path, settings: Settings, path: Path, score_scale: Scale = IDENTITY
-) -> NetworkSpec:
-    """Write float16 weights of the 21 points of `ml.skeleton`; returns how to run them.
-
-    `score_scale` holds rising (peak height, score) points, see `ml.pose.PoseEstimator`.
-    """
+def export(checkpoint: Path, settings: Settings, path: Path) -> None:
+    """Write float16 weights that find the 21 points of `ml.skeleton` and say how to run them."""
     network = NetworkSpec(
         file=path.name,
         sha256="",
@@ -33,9 +24,7 @@ def export(
         options={
             "head_channels": list(settings.head_channels),
             "box_padding": settings.box_padding,
-            "flip_test": False,
             "points": list(KEYPOINTS),
-            "score_scale": [list(point) for point in score_scale],
         },
     )
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
@@ -51,4 +40,3 @@ def export(
         size=network.size,
         options=dict(network.options),
     )
-    return network

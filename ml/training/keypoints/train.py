@@ -17,12 +17,15 @@ from ml.training.keypoints import pipeline as _registered  # noqa: E402, F401
 from ml.training.keypoints.export import export  # noqa: E402
 
 
-def starter_sources(data: Path, out: Path) -> tuple[list[Source], Source]:
+def starter_sources(
+    data: Path, out: Path, drawn: Path | None = None
+) -> tuple[list[Source], Source]:
     """The starter model's training sources and its validation source.
 
     `data` holds `shelter_hand/` and `animalpose/` as data/keypoints of the project's material
-    does. Converted annotation files are written to `out`. Every fifth hand-annotated photo (by
-    hash, see `split_of`) is held back; Animal-Pose keeps its own validation set.
+    does; `drawn` is a folder of `python -m ml draw`. Converted files are written to `out`. Every
+    fifth hand-annotated photo (by hash, see `split_of`) is held back; Animal-Pose keeps its own
+    validation set.
     """
     hand = load(data / "shelter_hand" / "hand.json")
     hand_images = data / "shelter_hand" / "images"
@@ -41,6 +44,9 @@ def starter_sources(data: Path, out: Path) -> tuple[list[Source], Source]:
         Source(dogs, pose_images, share=1, absent_weight=0.2),
         Source(rest, pose_images, share=0.25, absent_weight=0.2),
     ]
+    if drawn is not None:
+        figures = write(convert(load(drawn / "keypoints.json")), out / "drawn.json")
+        train.append(Source(figures, drawn, share=1, absent_weight=1.0, hidden_weight=0.5))
     return train, Source(hand_side("val"), hand_images, share=1, absent_weight=0)
 
 
