@@ -136,7 +136,12 @@ def _add_trunk(balls: Balls, torso: Torso) -> None:
     ):
         points = np.stack([torso.at(u, w) for u, w in line])
         balls.chain(
-            points, torso.depth * np.array(radii), Part.TORSO, frame=torso.frame, flow=along
+            points,
+            torso.depth * np.array(radii),
+            Part.TORSO,
+            frame=torso.frame,
+            flow=along,
+            density=6,
         )
 
 

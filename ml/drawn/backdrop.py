@@ -43,9 +43,14 @@ class Backdrop:
         if alpha >= 1:
             cv2.fillPoly(self.canvas, [self.pixels(points)], ink, cv2.LINE_AA, SHIFT)
         else:
-            layer = self.canvas.copy()
-            cv2.fillPoly(layer, [self.pixels(points)], ink, cv2.LINE_AA, SHIFT)
-            cv2.addWeighted(layer, alpha, self.canvas, 1 - alpha, 0, dst=self.canvas)
+            at = self.pixels(points)
+            low = np.clip((at.min(axis=0) >> SHIFT) - 1, 0, [self.width, self.height])
+            high = np.clip((at.max(axis=0) >> SHIFT) + 3, 0, [self.width, self.height])
+            part = self.canvas[low[1] : high[1], low[0] : high[0]]
+            if part.size:
+                layer = part.copy()
+                cv2.fillPoly(layer, [at - (low << SHIFT).astype(np.int32)], ink, cv2.LINE_AA, SHIFT)
+                part[:] = cv2.addWeighted(layer, alpha, part, 1 - alpha, 0)
 
     def box(
         self,

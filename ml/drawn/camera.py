@@ -1,6 +1,6 @@
 """A camera with mild perspective, fitted to the part of the dog that a scene shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,10 +33,9 @@ class Camera:
         """Directions (n, 3) in picture axes: x right, y down, z to the camera."""
         return np.stack([vectors @ self.right, -(vectors @ self.up), vectors @ self.toward], -1)
 
-    @property
-    def horizon(self) -> float:
-        """Picture row in which the ground ends, for an eye as far away as backgrounds pretend."""
-        return float(self.shift[1] - 1.9 * self.scale * self.up[2] ** 8 * 0.5)
+    def zoomed(self, factor: float) -> "Camera":
+        """The camera of the same picture at another size."""
+        return replace(self, scale=self.scale * factor, shift=self.shift * factor)
 
 
 def looking(azimuth: float, elevation: float, scale: float = 1.0) -> Camera:

@@ -18,7 +18,7 @@ class Spots:
 
     `place` (n, 3) on the dog at rest in body units; `head` (n, 3) the same from the skull's middle
     in skull radii; `part` (n,); `along` (n,) 0..1 along the part; `inside` (n,) is 1 on the inner
-    side of an ear.
+    side of an ear. `normal` (n, 3) is the surface's in picture axes, `height` (n,) above ground.
     """
 
     place: Field
@@ -26,6 +26,8 @@ class Spots:
     part: NDArray[np.uint8]
     along: Field
     inside: Field
+    normal: Field
+    height: Field
 
     def on(self, *parts: Part) -> Field:
         return np.isin(self.part, [int(p) for p in parts]).astype(np.float32)

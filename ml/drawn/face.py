@@ -63,6 +63,7 @@ def paint_face(
         if seen(surface, at[k], float(depth[k]), 0.22 * size):
             radius = 0.18 * dog.eye_size * size * float(zoom[k])
             _paint_eye(canvas, dog, at[k], normals[k], frame[:, 2], camera, radius, light_side)
+    _paint_nostrils(canvas, dog, body, surface, camera)
 
 
 def _paint_eye(
@@ -87,19 +88,24 @@ def _paint_eye(
         return at + radius * flat @ axes
 
     iris = np.asarray(dog.iris)
+    above_eye = np.rint(at + radius * np.array([0, 1.5]) @ axes).astype(int)
+    above_eye = np.clip(above_eye, 0, np.array(canvas.shape[1::-1]) - 1)
+    lid = canvas[above_eye[1], above_eye[0]] / 255 * 0.80
     fill(canvas, disc(0, 0, 1.2, 0.9), RIM, 0.35)
     fill(canvas, disc(0, 0, 1.08, 0.95), RIM)
     fill(canvas, disc(0, -0.02, 0.92, 0.96), iris * 0.62)
     fill(canvas, disc(0, -0.22, 0.70, 0.86), iris)
     fill(canvas, disc(0, -0.42, 0.42, 0.70), np.clip(iris * 1.35 + 0.05, 0, 1), 0.7)
     fill(canvas, disc(0, 0.02, 0.68), (0.05, 0.035, 0.035))
-    # The lid's shadow across the top.
-    t = np.linspace(0, np.pi, 24)
-    top = np.stack([1.0 * np.cos(t), 0.92 * np.sin(t)], axis=1)
-    bottom = np.stack([1.0 * np.cos(t[::-1]), 0.34 * np.sin(t[::-1])], axis=1)
-    fill(canvas, at + radius * np.concatenate([top, bottom]) @ axes, RIM, 0.45)
+    # The upper lid takes a slice of the eye; without it a dog stares.
+    t = np.linspace(-0.06, np.pi + 0.06, 30)
+    top = np.stack([1.14 * np.cos(t), 1.06 * np.sin(t)], axis=1)
+    low = np.stack([1.10 * np.cos(t[::-1]), 0.20 + 0.52 * np.sin(t[::-1])], axis=1)
+    fill(canvas, at + radius * np.concatenate([top, low]) @ axes, lid)
+    edge = np.stack([1.08 * np.cos(t), 0.18 + 0.52 * np.sin(t)], axis=1)
+    fill(canvas, _stroke(at + radius * edge @ axes, 0.10 * radius), RIM)
     # Catch lights lie where the light is, in the picture and not on the head.
-    screen = np.array([0.36 * light_side, -0.36])
+    screen = np.array([0.34 * light_side, -0.26])
     wide = np.stack([np.cos(ROUND), np.sin(ROUND)], axis=1)
     fill(canvas, at + radius * (screen + 0.27 * wide), (1.0, 0.99, 0.97))
     fill(canvas, at + radius * (-0.9 * screen + 0.12 * wide), (1.0, 0.98, 0.94), 0.65)
@@ -109,24 +115,45 @@ def _paint_mouth(
     canvas: NDArray[np.uint8], dog: DrawnDog, body: Body, surface: Surface, camera: Camera
 ) -> None:
     size, frame = dog.shape.head, body.head_frame
-    line = spline(body.face.mouth, np.linspace(0, len(body.face.mouth) - 1, 60))
-    dark = sum(dog.coat.base) < 0.7
-    ink = tuple(c * (0.4 if dark else 1.0) for c in LINE)
-    for points in (line, spline(body.face.philtrum, np.linspace(0, 1, 8))):
+    line = spline(body.face.mouth, np.linspace(0, len(body.face.mouth) - 1, 80))
+    dark = sum(dog.coat.base) < 0.9 and dog.coat.white < 0.3
+    ink = tuple(c * (0.45 if dark else 1.0) for c in LINE)
+    for points in (line, spline(body.face.philtrum, np.linspace(0, 1, 12))):
         at, depth, zoom = camera.view(body.head_centre + size * points @ frame.T)
         shown = [seen(surface, a, float(d), 0.16 * size) for a, d in zip(at, depth, strict=True)]
-        thick = 0.021 * size * float(zoom.mean())
-        for a, b, both in zip(at, at[1:], np.logical_and(shown[:-1], shown[1:]), strict=False):
-            if both:
-                _segment(canvas, a, b, thick, ink)
+        half = 0.021 * size * float(zoom.mean())
+        for run in _runs(shown):
+            if run.stop - run.start > 8:
+                fill(canvas, _stroke(at[run], half), ink, 0.88)
 
 
-def _segment(
-    canvas: NDArray[np.uint8], a: Array, b: Array, half: float, ink: tuple[float, ...]
+def _paint_nostrils(
+    canvas: NDArray[np.uint8], dog: DrawnDog, body: Body, surface: Surface, camera: Camera
 ) -> None:
-    way = (b - a) / (np.linalg.norm(b - a) + 1e-6)
-    side = half * np.array([-way[1], way[0]])
-    ends = 0.4 * half * way
-    fill(
-        canvas, np.stack([a - ends - side, b + ends - side, b + ends + side, a - ends + side]), ink
-    )
+    size, frame = dog.shape.head, body.head_frame
+    grow = 0.45 + 0.55 * dog.shape.muzzle_width
+    for side in (1.0, -1.0):
+        middle = body.face.nose + np.array([-0.06, 0.14 * side * grow, -0.01])
+        t = ROUND[:, None]
+        ring = middle + grow * (
+            0.060 * np.cos(t) * np.array([0, side, -0.35])
+            + 0.038 * np.sin(t) * np.array([0, 0, 1.0])
+        )
+        at, depth, _ = camera.view(body.head_centre + size * ring @ frame.T)
+        if seen(surface, at.mean(axis=0), float(depth.mean()), 0.10 * size):
+            fill(canvas, at, tuple(c * 0.35 for c in dog.nose), 0.85)
+
+
+def _runs(shown: list[bool]) -> list[slice]:
+    """Where `shown` is true without a break."""
+    edges = np.flatnonzero(np.diff([0, *(int(s) for s in shown), 0]))
+    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _stroke(line: Array, half: float) -> Array:
+    """The outline of a pen stroke along `line` (n, 2), thinner towards its ends."""
+    way = np.gradient(line, axis=0)
+    way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-6
+    t = np.linspace(0, np.pi, len(line))
+    side = np.stack([-way[:, 1], way[:, 0]], axis=1) * (half * (0.45 + 0.55 * np.sin(t)))[:, None]
+    return np.concatenate([line + side, (line - side)[::-1]])

@@ -8,8 +8,11 @@ from ml.drawn.anatomy import Body
 from ml.drawn.camera import Camera
 from ml.drawn.params import DrawnDog
 from ml.drawn.raster import Surface
-from ml.drawn.shade import HAIR, HAIR_ON
+from ml.drawn.shade import COARSE, HAIR, HAIR_ON
 from ml.drawn.solid import Material, Part
+
+BRUSH = 150.0
+"""Pixels of torso depth at which tufts have the size that `HAIR` states."""
 
 SHIFT = 4
 """Fraction bits of the coordinates given to OpenCV."""
@@ -24,9 +27,10 @@ def paint_fur(
     surface: Surface,
     camera: Camera,
 ) -> None:
-    """Paint onto `canvas` (H, W, 3); `colour` and `normals` cover the surface's box."""
+    """Paint onto `canvas` (H, W, 3); `colour` covers the surface's box, `normals` coarsely."""
     length, width, contrast = HAIR[dog.coat.hair]
-    unit = dog.shape.depth * camera.scale
+    # Seen from near, hair is finer than its share of the picture: a painter's brush stays the same.
+    unit = (dog.shape.depth * camera.scale) ** 0.68 * BRUSH**0.32
     random = np.random.default_rng(dog.coat.seed)
     x0, y0, x1, y1 = surface.box
     gap = max(3.0, 0.52 * np.sqrt(length * width) * unit)
@@ -45,9 +49,9 @@ def paint_fur(
         scale[name] = value
     if dog.coat.hair in ("long", "wire", "curly"):
         scale[Part.MUZZLE] = 0.62 if dog.coat.hair == "wire" else 0.45
-        scale[Part.EAR] = 0.30 if dog.shape.ears == "pricked" else 0.75
-        scale[Part.HEAD] = 0.62
-    n = normals[y - y0, x - x0]
+        scale[Part.EAR] = {"pricked": 0.30, "folded": 0.40}.get(dog.shape.ears, 0.75)
+        scale[Part.HEAD] = 0.50
+    n = normals[(y - y0) // COARSE, (x - x0) // COARSE]
     flow = camera.turn(body.solid.flow[ball])
     if dog.coat.hair in ("long", "wire"):
         flow = flow + np.array([0, 0.55, 0])
@@ -82,8 +86,20 @@ def paint_fur(
         ],
         axis=1,
     )
+    if dog.coat.hair == "curly":
+        outline = _curls(spots, half, random)
     # Farther and lower hair first: coats overlap downwards.
     order = np.argsort(surface.depth[y, x] - 0.5 * y / camera.scale)
     shapes = np.rint(outline[order] * (1 << SHIFT)).astype(np.int32)
     for shape, ink in zip(shapes, inks[order].tolist(), strict=True):
         cv2.fillConvexPoly(canvas, shape, ink, cv2.LINE_AA, SHIFT)
+
+
+def _curls(
+    spots: NDArray[np.float64], half: NDArray[np.float64], random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Roundish blobs (n, 9, 2) instead of strands."""
+    angle = np.linspace(0, 2 * np.pi, 9, endpoint=False) + random.uniform(0, 6, (len(spots), 1))
+    radius = 1.25 * half[:, None] * random.uniform(0.88, 1.12, (len(spots), 9))
+    blob = np.stack([radius * np.cos(angle), 0.9 * radius * np.sin(angle)], axis=-1)
+    return spots[:, None] + blob

@@ -46,16 +46,21 @@ def face_of(dog: DrawnDog, open_mouth: bool) -> Face:
     muzzle = [lump for lump in skull if lump.part == Part.MUZZLE and not lump.jaw]
     tip = TIP + length
     drop = -0.56 if width > 0.7 else -0.52
-    left_eye, normal = np.array([0.20, 0.14, 0.10]), np.array([0.88, 0.36, 0.10])
+    left_eye, normal = np.array([0.20, 0.14, 0.07]), np.array([0.89, 0.345, 0.09])
     normal /= np.linalg.norm(normal)
     left_eye = outermost(skull, left_eye, normal)
+    # The lips leave the nose downwards, sag a little and rise again to the corners.
     front = outermost(muzzle, np.array([tip - 0.3, 0, drop]), np.array([1.0, 0, 0]))
     half = [front]
-    for ahead, outwards, low in ((0.05, 0.75, -0.08), (-0.25, 1.0, -0.09), (-0.62, 1.0, -0.02)):
-        start = np.array([tip - 0.12 + ahead * length, 0, drop + low * 0.9])
-        way = np.array([0.5 * (1 - outwards) + 0.1, outwards, -0.05])
-        half.append(outermost(muzzle, start, way / np.linalg.norm(way)))
-    half[-1][2] += 0.06
+    for back, turn, low in (
+        (0.0, 40.0, -0.10),
+        (0.18, 72.0, -0.13),
+        (0.42, 88.0, -0.07),
+        (0.62, 90.0, 0.03),
+    ):
+        start = np.array([tip - 0.24 - back * length, 0, drop + low])
+        way = np.array([np.cos(np.radians(turn)), np.sin(np.radians(turn)), 0.0])
+        half.append(outermost(muzzle, start, way))
     mirror = np.array([1.0, -1.0, 1.0])
     line = np.stack(half)
     base = ear_base(dog)
@@ -136,10 +141,13 @@ def lumps_of(dog: DrawnDog, open_mouth: bool) -> list[Lump]:
         bar(inside, [0.36 * width, 0.22 * width], Material.MOUTH)
         tongue = [[0.7, 0, -0.70], [tip - 0.05, 0, -0.76], [tip + 0.10, 0, -1.02]]
         bar(tongue, [0.20 * width, 0.20 * width, 0.15 * width], Material.TONGUE)
-    nose = [[tip + 0.24 * width, y * width, -0.19 - 0.3 * abs(y)] for y in (-0.16, 0, 0.16)]
-    nose.append([tip + 0.22 * width, 0, -0.27])
     grow = 0.45 + 0.55 * width
-    lump(nose, [0.13 * grow, 0.16 * grow, 0.13 * grow, 0.14 * grow], Part.MUZZLE, Material.NOSE)
+    rows = [
+        [tip + 0.25 * width - 0.30 * (y * wide) ** 2, y * wide * grow, -0.15 - down * grow]
+        for down, wide in ((0.0, 0.19), (0.07, 0.18), (0.14, 0.12), (0.20, 0.06))
+        for y in np.linspace(-1, 1, 9)
+    ]
+    lump(rows, [0.115 * grow] * len(rows), Part.MUZZLE, Material.NOSE)
     return lumps
 
 
@@ -173,12 +181,12 @@ def add_ear(balls: Balls, dog: DrawnDog, centre: Array, frame: Array, side: floa
         across, half = np.array([-0.45, 0.85 * side, -0.15]), 0.44
         profile = [0.95, 1.0, 0.95, 0.66, 0.12]
     elif kind == "dropped":
-        line = [[0, -0.14 * side, 0.0], [0.04, 0.66 * side, 0.22], [0.24, 0.42 * side, -1.10]]
-        across, half = np.array([0.94, 0.16 * side, 0.18]), 0.50
+        line = [[0, -0.14 * side, 0.0], [0.06, 0.56 * side, 0.20], [0.28, 0.36 * side, -1.10]]
+        across, half = np.array([0.78, -0.52 * side, 0.20]), 0.52
         profile = [0.70, 0.95, 1.05, 0.88, 0.18]
     else:
-        line = [[0, -0.15 * side, 0.04], [0.0, 0.78 * side, 0.14], [0.14, 0.44 * side, -2.10]]
-        across, half = np.array([0.96, 0.16 * side, 0.05]), 0.60
+        line = [[0, -0.15 * side, 0.04], [0.02, 0.58 * side, 0.12], [0.20, 0.30 * side, -2.00]]
+        across, half = np.array([0.76, -0.55 * side, 0.08]), 0.62
         profile = [0.62, 0.85, 1.08, 1.08, 0.45]
     across /= np.linalg.norm(across)
     # A smaller ear hangs as far out: it has to clear the same cheek.
@@ -188,7 +196,7 @@ def add_ear(balls: Balls, dog: DrawnDog, centre: Array, frame: Array, side: floa
     along = np.gradient(middle, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     widths = grow * half * np.interp(v[:, 0], np.linspace(0, 1, len(profile)), profile)
-    front = np.cross(along, across) * (side if upright else -side)
+    front = np.cross(along, across) * -side
     front /= np.linalg.norm(front, axis=1, keepdims=True)
     u = np.linspace(-1, 1, 15)
     sheet = middle[:, None] + (u[None, :, None] * widths[:, None, None]) * across

@@ -10,7 +10,7 @@ from ml.drawn.pixels import blurred, resized
 from ml.drawn.shade import tints
 from ml.drawn.solid import Solid
 
-COARSE = 6
+COARSE = 4
 """Shadows are soft, so they are drawn this much smaller."""
 
 
@@ -27,7 +27,7 @@ def ground_shadow(
     flat = float(np.clip(camera.toward[2], 0.14, 1.0))
     cast, touch = (np.zeros((height, width), np.uint8) for _ in range(2))
     for layer, picked, reach in (
-        (cast, slice(0, None, 2), 1.0),
+        (cast, slice(0, None, 3), 1.0),
         (touch, solid.centre[:, 2] < 1.9 * solid.radius, 0.0),
     ):
         centre, radius = solid.centre[picked], solid.radius[picked]
@@ -38,12 +38,12 @@ def ground_shadow(
                 axes = (max(1, round(r)), max(1, round(r * flat * 1.2)))
                 cv2.ellipse(layer, (round(x), round(y)), axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
     unit = camera.scale / COARSE
-    dark = 0.40 * blurred(cast.astype(np.float32) / np.float32(255), 0.045 * unit + 0.3)
+    dark = np.float32(0.40) * blurred(cast.astype(np.float32) / np.float32(255), 0.045 * unit + 0.3)
     close = blurred(touch.astype(np.float32) / np.float32(255), 0.018 * unit + 0.3)
-    dark = (0.5 + 0.5 * light.strength) * dark + 0.45 * close
+    dark = np.float32(0.5 + 0.5 * light.strength) * dark + np.float32(0.45) * close
     dark = resized(np.minimum(dark, np.float32(0.8)), (canvas.shape[1], canvas.shape[0]))
-    shade = tints(light)[1] * 0.55
-    return np.rint(canvas * (1 - dark[..., None] * (1 - shade))).astype(np.uint8)
+    shade = tints(light)[1] * np.float32(0.55)
+    return (canvas * (1 - dark[..., None] * (1 - shade)) + np.float32(0.5)).astype(np.uint8)
 
 
 def finish(image: NDArray[np.uint8], light: Light, seed: int) -> NDArray[np.uint8]:
@@ -60,4 +60,4 @@ def finish(image: NDArray[np.uint8], light: Light, seed: int) -> NDArray[np.uint
         grain = random.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
         grain = resized(grain, (width, height))
         out += np.float32(255 * light.grain) * grain[..., None]
-    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+    return np.clip(out + np.float32(0.5), 0, 255).astype(np.uint8)

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ml.drawn.camera import Camera
-from ml.drawn.pixels import resized
 from ml.drawn.solid import Solid
 
 NOTHING = -1
@@ -74,27 +72,19 @@ def smoothed_normals(
     """Normals (h, w, 3) blurred along the surface but not across steps in depth.
 
     A bilateral grid (Chen, Paris, Durand, SIGGRAPH 2007) of cells of `cell` pixels and `layer`
-    body units, at half resolution.
+    body units.
     """
-    rows, cols = np.nonzero(mask[::2, ::2])
-    z = depth[::2, ::2][rows, cols]
-    z0 = float(z.min())
-    place = np.stack([rows * 2 / cell, cols * 2 / cell, (z - z0) / layer]) + 1.0
+    rows, cols = np.nonzero(mask)
+    z = depth[rows, cols]
+    place = np.stack([rows / cell, cols / cell, (z - z.min()) / layer]) + 1.0
     shape = tuple(int(m) + 3 for m in place.max(axis=1))
     flat = np.ravel_multi_index(tuple(np.rint(place).astype(int)), shape)
     total = int(np.prod(shape))
-    picked = normals[::2, ::2][rows, cols]
-    weights = np.bincount(flat, minlength=total).reshape(shape).astype(np.float32)
-    weights = gaussian_filter(weights, sigma)
-    half = np.zeros((*mask[::2, ::2].shape, 3), np.float32)
+    picked = normals[rows, cols]
+    out = np.zeros_like(normals)
     for axis in range(3):
         grid = np.bincount(flat, weights=picked[:, axis], minlength=total).reshape(shape)
-        grid = gaussian_filter(grid.astype(np.float32), sigma) / (weights + 1e-6)
-        half[rows, cols, axis] = map_coordinates(grid, place, order=1)
-    # Half-size pixels outside the mask borrow from their neighbours before growing.
-    known = mask[::2, ::2].astype(np.float32)
-    spread = cv2.blur(half, (5, 5)) / (cv2.blur(known, (5, 5))[..., None] + 1e-6)
-    half = np.where(known[..., None] > 0, half, spread)
-    full = resized(half.astype(np.float32), (normals.shape[1], normals.shape[0]))
-    full /= np.linalg.norm(full, axis=2, keepdims=True) + 1e-6
-    return full
+        grid = gaussian_filter(grid.astype(np.float32), sigma)
+        out[rows, cols, axis] = map_coordinates(grid, place, order=1)
+    out /= np.linalg.norm(out, axis=2, keepdims=True) + np.float32(1e-6)
+    return out

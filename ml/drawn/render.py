@@ -47,19 +47,19 @@ def render(dog: DrawnDog, scene: Scene, size: tuple[int, int]) -> Drawing:
     background = paint_background(
         scene.place, scene.place_seed, size, scene.light, _horizon(scene, camera, high)
     )
-    canvas = resized(background, (wide, high))
-    canvas = ground_shadow(canvas, body.solid, camera, scene.light)
+    canvas = ground_shadow(background, body.solid, camera.zoomed(1 / FINER), scene.light)
+    canvas = resized(canvas, (wide, high))
     colour, normals = shaded(dog, body, surface, camera, scene.light)
     x0, y0, x1, y1 = surface.box
     mask = surface.mask[y0:y1, x0:x1].astype(np.float32)
     alpha = blurred(mask, 0.8)[..., None]
     part = canvas[y0:y1, x0:x1]
-    part[:] = np.rint(alpha * colour * 255 + (1 - alpha) * part).astype(np.uint8)
+    part[:] = over(colour, alpha, part)
     paint_fur(canvas, colour, normals, dog, body, surface, camera)
     # No hair over the nose, the mouth and the collar.
     bare = surface.mask & (body.solid.material[surface.ball] != Material.COAT)
     alpha = blurred(bare[y0:y1, x0:x1].astype(np.float32), 0.8)[..., None]
-    part[:] = np.rint(alpha * colour * 255 + (1 - alpha) * part).astype(np.uint8)
+    part[:] = over(colour, alpha, part)
     side = 1.0 if scene.light.direction >= 0 else -1.0
     paint_face(canvas, dog, body, surface, camera, side)
     image = resized(canvas, size)
@@ -67,6 +67,16 @@ def render(dog: DrawnDog, scene: Scene, size: tuple[int, int]) -> Drawing:
     points = _keypoints(dog, body, surface, camera)
     box = tuple(float(v) / FINER for v in surface.box)
     return Drawing(image, points, (box[0], box[1], box[2], box[3]), scene.posture, scene.view)
+
+
+def over(
+    colour: NDArray[np.float32], alpha: NDArray[np.float32], under: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """`colour` 0..1 (h, w, 3) laid over `under` (h, w, 3) where `alpha` (h, w, 1) says so."""
+    beneath = under.astype(np.float32)
+    return (beneath + alpha * (np.float32(255) * colour - beneath) + np.float32(0.5)).astype(
+        np.uint8
+    )
 
 
 def draw_scene_without_dog(
@@ -104,7 +114,7 @@ def _camera(scene: Scene, body: Body, size: tuple[int, int]) -> Camera:
 def _horizon(scene: Scene, camera: Camera, high: int) -> float:
     """Row of the final picture where the floor meets the wall, a little behind the dog."""
     behind = camera.shift[1] - camera.scale * (0.25 + 1.5 * np.sin(np.radians(scene.elevation)))
-    return float(np.clip(behind, 0.28 * high, 1.2 * high)) / FINER
+    return float(np.clip(behind, 0.28 * high, 0.80 * high)) / FINER
 
 
 def _keypoints(dog: DrawnDog, body: Body, surface: Surface, camera: Camera) -> NDArray[np.float32]:

@@ -9,11 +9,14 @@ from ml.drawn.camera import DISTANCE, Camera
 from ml.drawn.coat import Spots, coat_colour
 from ml.drawn.noise import step
 from ml.drawn.params import DrawnDog, Light
-from ml.drawn.pixels import blurred
+from ml.drawn.pixels import blurred, resized
 from ml.drawn.raster import Surface, smoothed_normals
 from ml.drawn.solid import Material, Part
 
 Image = NDArray[np.float32]
+
+COARSE = 2
+"""Pixels a sample of the coat."""
 
 MOUTH = (0.42, 0.16, 0.17)
 TONGUE = (0.90, 0.50, 0.52)
@@ -38,97 +41,130 @@ def tints(light: Light) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def shaded(
     dog: DrawnDog, body: Body, surface: Surface, camera: Camera, light: Light
-) -> tuple[Image, NDArray[np.float32]]:
-    """Of the box that the dog takes: RGB (h, w, 3) 0..1 and normals (h, w, 3) in picture axes.
+) -> tuple[Image, Image]:
+    """Of the surface's box: RGB (h, w, 3) 0..1 and, at `COARSE` pixels a sample, normals.
 
-    Where there is no dog the colour is that of its edge, blurred outwards a little.
+    Hair hides all fine detail, so the coat is computed coarsely; nose, mouth and collar are not.
     """
     x0, y0, x1, y1 = surface.box
-    ball, depth = surface.ball[y0:y1, x0:x1], surface.depth[y0:y1, x0:x1]
+    solid = body.solid
+    full = surface.ball[y0:y1, x0:x1]
+    ball, depth = full[::COARSE, ::COARSE], surface.depth[y0:y1:COARSE, x0:x1:COARSE]
     mask = ball >= 0
     rows, cols = np.nonzero(mask)
-    index, z = ball[rows, cols].astype(int), depth[rows, cols]
-    solid = body.solid
-
-    # Back from the pixel to the point on its ball, in the world and on the dog at rest.
-    zoom = camera.scale / (1.0 - z / DISTANCE)
-    flat = np.stack([cols + x0, rows + y0], axis=1) - camera.shift
-    point = (
-        flat[:, :1] / zoom[:, None] * camera.right
-        - flat[:, 1:] / zoom[:, None] * camera.up
-        + (z[:, None]) * camera.toward
+    coat = _spots(dog, body, surface, camera, rows * COARSE + y0, cols * COARSE + x0)
+    normals = np.zeros((*mask.shape, 3), np.float32)
+    normals[rows, cols] = coat.normal
+    unit, pixels = dog.shape.depth, camera.scale / COARSE
+    normals = smoothed_normals(normals, depth, mask, cell=0.085 * unit * pixels, layer=0.20 * unit)
+    hidden = _nearby(depth, mask, 0.16 * unit * pixels, 0.20 * unit)
+    ears = mask & (solid.part[ball] == Part.EAR)
+    albedo = coat_colour(dog, coat)
+    albedo *= (1.0 - 0.40 * _beside(ears, 0.085 * unit * pixels)[rows, cols])[:, None]
+    image = np.zeros((*mask.shape, 3), np.float32)
+    image[rows, cols] = _lit(
+        albedo, normals[rows, cols], coat.height, hidden[rows, cols], light, np.float32(0)
     )
-    offset = point - solid.centre[index]
-    place = solid.rest[index] + np.einsum("nij,nj->ni", solid.turn[index], offset)
-    normal = camera.turn(offset / solid.radius[index, None])
-    facing = camera.turn(solid.facing)[index]
+    known = mask.astype(np.float32)
+    spread = cv2.blur(image, (5, 5)) / (cv2.blur(known, (5, 5))[..., None] + np.float32(1e-6))
+    image = np.where(mask[..., None], image, spread).astype(np.float32)
+    large = resized(image, (ball.shape[1] * COARSE, ball.shape[0] * COARSE))
+    large = large[: full.shape[0], : full.shape[1]]
+
+    bare = (full >= 0) & (solid.material[full] != Material.COAT)
+    rows, cols = np.nonzero(bare)
+    if len(rows):
+        spots = _spots(dog, body, surface, camera, rows + y0, cols + x0)
+        material = solid.material[full[rows, cols]]
+        fine = np.zeros((*bare.shape, 3), np.float32)
+        fine[rows, cols] = spots.normal
+        fine = blurred(fine, 0.03 * dog.shape.head * camera.scale + 0.5)
+        normal = fine[rows, cols]
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True) + np.float32(1e-6)
+        dyes = np.zeros((len(Material), 3), np.float32)
+        dyes[Material.NOSE], dyes[Material.MOUTH], dyes[Material.TONGUE] = dog.nose, MOUTH, TONGUE
+        dyes[Material.COLLAR], dyes[Material.TAG] = dog.collar or MOUTH, TAG
+        glossy = np.isin(material, [Material.NOSE, Material.TAG, Material.TONGUE])
+        near = hidden[rows // COARSE, cols // COARSE]
+        large[rows, cols] = _lit(
+            dyes[material], normal, spots.height, near, light, glossy.astype(np.float32)
+        )
+    return large, normals
+
+
+def _spots(
+    dog: DrawnDog,
+    body: Body,
+    surface: Surface,
+    camera: Camera,
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
+) -> Spots:
+    """What lies at these pixels: back to the point on its ball, in the world and at rest."""
+    solid = body.solid
+    index, z = surface.ball[rows, cols].astype(np.intp), surface.depth[rows, cols]
+    zoom = np.float32(camera.scale) / (1 - z / np.float32(DISTANCE))
+    x = (cols.astype(np.float32) - np.float32(camera.shift[0])) / zoom
+    y = (rows.astype(np.float32) - np.float32(camera.shift[1])) / zoom
+    axes = np.stack([camera.right, -camera.up, camera.toward]).astype(np.float32)
+    seen = np.stack([x, y, z], axis=1)
+    # Offsets from the ball's middle, first in picture axes, then turned to the dog at rest.
+    middle = camera.turn(solid.centre).astype(np.float32)
+    offset = seen - middle[index]
+    normal = offset / solid.radius.astype(np.float32)[index, None]
+    facing = camera.turn(solid.facing).astype(np.float32)[index]
     sheet = np.abs(facing).sum(axis=1) > 0
     front = facing[:, 2] > 0
-    normal = np.where(
-        sheet[:, None], 0.4 * normal + 0.9 * facing * np.where(front, 1, -1)[:, None], normal
-    )
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-6
-
-    normals = np.zeros((*mask.shape, 3), np.float32)
-    normals[rows, cols] = normal
-    unit = dog.shape.depth
-    smooth = smoothed_normals(
-        normals, depth, mask, cell=0.085 * unit * camera.scale, layer=0.20 * unit
-    )
-    material = solid.material[index]
-    # A nose or a tongue keeps its own roundness.
-    own = material != Material.COAT
-    smooth[rows[own], cols[own]] = normals[rows[own], cols[own]]
-
+    sign = np.where(front, 1, -1).astype(np.float32)[:, None]
+    leaf = np.float32(0.4) * normal + np.float32(0.9) * facing * sign
+    normal = np.where(sheet[:, None], leaf, normal)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + np.float32(1e-6)
+    turns, kind = np.unique(solid.turn.reshape(-1, 9).round(6), axis=0, return_inverse=True)
+    place = solid.rest.astype(np.float32)[index]
+    for number, turn in enumerate(turns):
+        of_kind = kind.reshape(-1)[index] == number
+        place[of_kind] += offset[of_kind] @ (turn.reshape(3, 3).astype(np.float32) @ axes.T).T
     inside = sheet & front & (np.abs(solid.across[index]) < 0.72) & (solid.along[index] > 0.12)
     if dog.shape.ears in ("dropped", "long"):
         inside &= False
-    spots = Spots(
-        place=place.astype(np.float32),
-        head=((place - body.rest_head) / dog.shape.head).astype(np.float32),
+    return Spots(
+        place=place,
+        head=((place - body.rest_head.astype(np.float32)) / np.float32(dog.shape.head)),
         part=solid.part[index],
-        along=solid.along[index].astype(np.float32),
+        along=solid.along.astype(np.float32)[index],
         inside=inside.astype(np.float32),
+        normal=normal,
+        height=seen @ axes[:, 2],
     )
-    albedo = coat_colour(dog, spots)
-    ears = (ball >= 0) & (solid.part[ball] == Part.EAR)
-    albedo *= (1.0 - 0.34 * _beside(ears, 0.085 * unit * camera.scale)[rows, cols])[:, None]
-    for kind, dye in (
-        (Material.NOSE, dog.nose),
-        (Material.MOUTH, MOUTH),
-        (Material.TONGUE, TONGUE),
-        (Material.COLLAR, dog.collar or MOUTH),
-        (Material.TAG, TAG),
-    ):
-        albedo[material == kind] = dye
 
-    n = smooth[rows, cols]
+
+def _lit(
+    albedo: Image,
+    normal: Image,
+    height: NDArray[np.float32],
+    hidden: NDArray[np.float32],
+    light: Light,
+    glossy: NDArray[np.float32] | np.float32,
+) -> Image:
+    """Colours (n, 3) under `light`; `hidden` 0..1 is how closed in a spot is."""
     toward = light_vector(light)
-    lit = n @ toward
+    lit = normal @ toward
     tone = 0.62 * step(lit, -0.45, 0.75) + 0.38 * step(lit, 0.02, 0.42)
-    tone *= 1.0 - 0.75 * _nearby(depth, mask, 0.16 * unit * camera.scale, 0.20 * unit)[rows, cols]
-    ground = step(point[:, 2].astype(np.float32), 0.30, 0.0)
-    tone *= 1.0 - 0.25 * ground
+    tone *= (1.0 - 0.75 * hidden) * (1.0 - 0.25 * step(height, 0.30, 0.0))
     bright, dim = tints(light)
+    pale = albedo.mean(axis=1, keepdims=True)
+    # Pale hair scatters light into its own shade.
+    dim = dim + (np.float32(0.34) * pale**2) * (np.float32(0.98) - dim)
     colour = albedo * (dim + (bright - dim) * tone[:, None])
-    edge = step(n[:, 2], 0.55, 0.05)
+    edge = step(normal[:, 2], 0.55, 0.05)
     # Light wraps round the edge that it comes from; the other edge sinks a little.
     rim = edge * step(lit, 0.15, 0.8)
-    colour += (0.10 * rim * (0.35 + 0.65 * albedo.mean(axis=1)))[:, None] * bright
+    colour += (0.10 * rim * (0.35 + 0.65 * pale[:, 0]))[:, None] * bright
     colour *= 1.0 - 0.10 * (edge * step(lit, 0.1, -0.5))[:, None]
     half = toward + np.array([0, 0, 1], np.float32)
-    shine = np.clip(n @ (half / np.linalg.norm(half)), 0, 1)
-    glossy = np.isin(material, [Material.NOSE, Material.TAG, Material.TONGUE])
-    colour += (0.5 * shine**24 * glossy)[:, None]
-    sheen = 0.05 * step(shine, 0.86, 1.0) * ~glossy
-    colour += sheen[:, None]
-
-    image = np.zeros((*mask.shape, 3), np.float32)
-    image[rows, cols] = np.clip(colour, 0, 1)
-    known = mask.astype(np.float32)
-    spread = cv2.blur(image, (7, 7)) / (cv2.blur(known, (7, 7))[..., None] + 1e-6)
-    image = np.where(mask[..., None], image, spread)
-    return image, smooth
+    shine = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1)
+    gleam = glossy * 0.5 * shine**24 + (1 - glossy) * 0.05 * step(shine, 0.86, 1.0)
+    return np.clip(colour + gleam[:, None], 0, 1).astype(np.float32)
 
 
 def _nearby(
