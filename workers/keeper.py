@@ -43,6 +43,10 @@ class Keeper:
         self._try(self._register)
         threading.Thread(target=self._run, name="keeper", daemon=True).start()
 
+    def prepare(self) -> None:
+        """Loads what this worker's tasks will need; returns when that is done or has failed."""
+        self._try(lambda: self._load(self._needed()))
+
     def stop(self) -> None:
         self._stopped.set()
 

@@ -35,7 +35,10 @@ def remember_worker(sender: str, instance: Any, **_: object) -> None:
 
 @worker_process_init.connect
 def begin(**_: object) -> None:
-    """In the child: models are loaded beside, and what a dead predecessor did is taken up."""
+    """In the child: takes up what a dead predecessor did and loads models before the first task.
+
+    A task that had to wait for models would spend its time limit on them.
+    """
     from workers import pipeline
     from workers.keeper import keeper
 
@@ -48,6 +51,7 @@ def begin(**_: object) -> None:
         except Exception:
             # The sweeper finds the same jobs a little later.
             log.exception("What this worker's predecessor did could not be taken up")
+    keeper.prepare()
 
 
 @worker_process_shutdown.connect

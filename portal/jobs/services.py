@@ -230,8 +230,10 @@ def _recover(jobs: JobQuerySet) -> SweepResult:
 
 
 def _is_busy(queue: str) -> bool:
-    """Whether the queue's worker began or ended something just now."""
+    """Whether the queue's worker is at something, or is getting ready for it."""
     lately = timezone.now() - RESEND_WHEN_IDLE
+    if WorkerHeartbeat.objects.filter(queue=queue, ready=False, beat_at__gte=lately).exists():
+        return True
     active = Q(state=Job.State.RUNNING) | Q(finished_at__gte=lately)
     return Job.objects.filter(active, queue=queue).exists()
 

@@ -186,6 +186,14 @@ def test_a_backlog_is_not_sent_again_and_again():
     assert services.sweep().resent == [job]
 
 
+def test_a_worker_that_gets_ready_is_not_sent_everything_again():
+    age(make(1), 30, "sent_at")
+    services.beat_worker(queue="interactive", ready=False)
+    assert services.sweep().resent == []
+    services.beat_worker(queue="interactive", ready=True)
+    assert len(services.sweep().resent) == 1
+
+
 def test_a_paused_job_goes_on_with_all_its_attempts(sent, on_commit):
     job = running()
     services.beat(job=job, done=16, total=40)
