@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.visitor import Visitor
 
@@ -18,8 +19,16 @@ CODE = re.compile(r'data-code="(\w+)"')
 GIVE_UP_SECONDS = 60
 
 
-def search(url: str, photo: Path) -> tuple[float, str]:
-    """Seconds until an answer, and what it was: "matches", "no match" or a code."""
+class Answer(NamedTuple):
+    """`outcome` is "matches", "no match" or a code; `text` the HTML that told it."""
+
+    seconds: float
+    outcome: str
+    text: str
+
+
+def search(url: str, photo: Path) -> Answer:
+    """Drop `photo` on the home page and wait for the answer."""
     with Visitor(url) as visitor:
         form = visitor.get("/").form("/search/")
         begun = time.perf_counter()
@@ -27,18 +36,18 @@ def search(url: str, photo: Path) -> tuple[float, str]:
         while True:
             elapsed = time.perf_counter() - begun
             if 'class="likeness"' in page.text:
-                return elapsed, "matches"
+                return Answer(elapsed, "matches", page.text)
             code = CODE.search(page.text)
             if code:
-                return elapsed, code[1]
+                return Answer(elapsed, code[1], page.text)
             if page.status != 200:
-                return elapsed, f"http {page.status}"
+                return Answer(elapsed, f"http {page.status}", page.text)
             answer = ANSWER.search(page.text)
             poll = answer and POLL.search(answer[0])
             if not answer or not poll:
-                return elapsed, "no match"
+                return Answer(elapsed, "no match", page.text)
             if elapsed > GIVE_UP_SECONDS:
-                return elapsed, "no answer"
+                return Answer(elapsed, "no answer", page.text)
             delay = DELAY.search(answer[0])
             time.sleep(int(delay[1]) / 1000 if delay else 0)
             page = visitor.get(poll[1].replace("&amp;", "&"), by_script=True)
@@ -48,8 +57,8 @@ def measure(url: str, photos: list[Path]) -> tuple[list[float], Counter[str]]:
     """Seconds of each search that found matches, and how often each outcome was."""
     seconds, outcomes = [], Counter[str]()
     for photo in photos:
-        elapsed, outcome = search(url, photo)
-        outcomes[outcome] += 1
-        if outcome == "matches":
-            seconds.append(elapsed)
+        answer = search(url, photo)
+        outcomes[answer.outcome] += 1
+        if answer.outcome == "matches":
+            seconds.append(answer.seconds)
     return seconds, outcomes
