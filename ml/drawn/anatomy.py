@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.drawn.head import Face, add_head, face_of
 from ml.drawn.params import DrawnDog, Posture
-from ml.drawn.solid import Array, Balls, Material, Part, Solid, rotation, spline
+from ml.drawn.solid import Array, Balls, Material, Part, Solid, outermost, rotation, spline
 from ml.skeleton import INDEX, KEYPOINTS
 
 DOWN = np.array([0.0, 0.0, -1.0])
@@ -37,6 +37,8 @@ class Body:
     head_frame: Array
     rest_head: Array
     face: Face
+    toes: Array
+    """Middle and radius of the tip of each paw (4, 4)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def body_of(dog: DrawnDog, pose: Pose) -> Body:
     rest_balls, _, rest_head, _ = _build(dog, Pose(tongue=pose.tongue))
     balls, joints, head, frame = _build(dog, pose)
     face = face_of(dog, pose.tongue)
-    return Body(balls.solid(rest_balls), joints, head, frame, rest_head, face)
+    solid = balls.solid(rest_balls)
+    last = np.isin(solid.part, [Part.FRONT_LEG, Part.HIND_LEG]) & (solid.along == 1.0)
+    toes = np.column_stack([solid.centre[last], solid.radius[last]])
+    return Body(solid, joints, head, frame, rest_head, face, toes)
 
 
 def _build(dog: DrawnDog, pose: Pose) -> tuple[Balls, Array, Array, Array]:
@@ -108,7 +113,7 @@ def _build(dog: DrawnDog, pose: Pose) -> tuple[Balls, Array, Array, Array]:
     balls.chain(throat, girth[[0, 0, 2]] * [0.80, 0.86, 0.92], Part.NECK, frame=STILL, flow=DOWN)
     joints[INDEX["neck"]] = 0.55 * root + 0.45 * top
     if dog.collar is not None:
-        _add_collar(balls, neck, girth, ahead)
+        _add_collar(balls, neck, ahead)
 
     add_head(balls, dog, head, frame, pose.tongue)
     face = face_of(dog, pose.tongue)
@@ -239,28 +244,31 @@ def _add_tail(balls: Balls, dog: DrawnDog, torso: Torso, pose: Pose) -> None:
     balls.chain(points, radii, Part.TAIL, frame=STILL, density=9)
 
 
-def _add_collar(balls: Balls, neck: Array, girth: Array, ahead: Array) -> None:
-    place = 1.35
-    centre = spline(neck, np.array([place]))[0]
-    around = spline(girth[:, None], np.array([place]))[0, 0] * 1.10
+def _add_collar(balls: Balls, neck: Array, ahead: Array) -> None:
+    """A ring on the surface of the neck and the throat, which were added last."""
+    centres, radii = np.concatenate(balls.centre[-2:]), np.concatenate(balls.radius[-2:])
+    middle = spline(neck, np.array([1.35]))[0]
     left = np.array([0.0, 1.0, 0.0])
-    front = np.cross(left, ahead)
     # The ring leans down in front, as a collar does.
-    tilt = ahead * 0.35
-    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)[:, None]
-    ring = centre + around * (np.cos(angles) * (front - tilt) + np.sin(angles) * left)
+    front = np.cross(left, ahead) - 0.35 * ahead
+    front /= np.linalg.norm(front)
+    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    ways = np.cos(angles)[:, None] * front + np.sin(angles)[:, None] * left
+    ring = np.stack([outermost(centres, radii, middle, way) for way in ways])
+    around = float(np.linalg.norm(ring - middle, axis=1).mean())
+    thick = 0.10 * around
     balls.add(
         ring,
-        np.full(len(ring), 0.115 * around),
+        np.full(len(ring), thick),
         Part.NECK,
         flow=DOWN,
         frame=STILL,
         material=Material.COLLAR,
     )
-    tag = ring[0] + around * (0.12 * front) + np.array([0, 0, -0.26 * around])
+    tag = ring[0] + 0.8 * thick * front - np.array([0, 0, 2.0 * thick])
     balls.add(
         tag[None],
-        np.array([0.17 * around]),
+        np.array([1.5 * thick]),
         Part.NECK,
         flow=DOWN,
         frame=STILL,

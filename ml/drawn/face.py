@@ -1,4 +1,4 @@
-"""Eyes, nostrils and the line of the mouth, painted last."""
+"""Eyes, nostrils, the line of the mouth and the toes, painted last."""
 
 import cv2
 import numpy as np
@@ -120,7 +120,7 @@ def _paint_mouth(
     ink = tuple(c * (0.45 if dark else 1.0) for c in LINE)
     for points in (line, spline(body.face.philtrum, np.linspace(0, 1, 12))):
         at, depth, zoom = camera.view(body.head_centre + size * points @ frame.T)
-        shown = [seen(surface, a, float(d), 0.16 * size) for a, d in zip(at, depth, strict=True)]
+        shown = [seen(surface, a, float(d), 0.26 * size) for a, d in zip(at, depth, strict=True)]
         half = 0.021 * size * float(zoom.mean())
         for run in _runs(shown):
             if run.stop - run.start > 8:
@@ -142,6 +142,24 @@ def _paint_nostrils(
         at, depth, _ = camera.view(body.head_centre + size * ring @ frame.T)
         if seen(surface, at.mean(axis=0), float(depth.mean()), 0.10 * size):
             fill(canvas, at, tuple(c * 0.35 for c in dog.nose), 0.85)
+
+
+def paint_toes(
+    canvas: NDArray[np.uint8], dog: DrawnDog, body: Body, surface: Surface, camera: Camera
+) -> None:
+    """Two short lines on the front of each paw."""
+    rise = np.linspace(0.45, -0.75, 9)
+    for toe in body.toes:
+        for turn in np.radians([-24.0, 24.0]):
+            flat = np.sqrt(1 - rise**2)
+            way = np.stack([flat * np.cos(turn), flat * np.sin(turn), rise], axis=1)
+            at, depth, zoom = camera.view(toe[:3] + 1.04 * toe[3] * way)
+            if float(way[4] @ camera.toward) < 0.25:
+                continue
+            if seen(surface, at[4], float(depth[4]), 0.5 * float(toe[3])):
+                x, y = np.clip(np.rint(at[4]).astype(int), 0, np.array(canvas.shape[1::-1]) - 1)
+                shade = canvas[y, x] / 255 * 0.52
+                fill(canvas, _stroke(at, 0.085 * float(toe[3] * zoom[4])), shade, 0.75)
 
 
 def _runs(shown: list[bool]) -> list[slice]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.drawn.params import DrawnDog
-from ml.drawn.solid import Array, Balls, Material, Part, spline
+from ml.drawn.solid import Array, Balls, Material, Part, outermost, spline
 
 BACK = np.array([-1.0, 0.0, -0.25])
 TIP = 0.72
@@ -42,25 +42,26 @@ class Face:
 def face_of(dog: DrawnDog, open_mouth: bool) -> Face:
     """Where eyes, nose and mouth lie on the surface of this head."""
     length, width = dog.shape.muzzle, dog.shape.muzzle_width
-    skull = [lump for lump in lumps_of(dog, open_mouth) if lump.material == Material.COAT]
-    muzzle = [lump for lump in skull if lump.part == Part.MUZZLE and not lump.jaw]
+    hairy = [lump for lump in lumps_of(dog, open_mouth) if lump.material == Material.COAT]
+    skull = _together(hairy)
+    muzzle = _together([lump for lump in hairy if lump.part == Part.MUZZLE and not lump.jaw])
     tip = TIP + length
     drop = -0.56 if width > 0.7 else -0.52
     left_eye, normal = np.array([0.20, 0.14, 0.07]), np.array([0.89, 0.345, 0.09])
     normal /= np.linalg.norm(normal)
-    left_eye = outermost(skull, left_eye, normal)
+    left_eye = outermost(*skull, left_eye, normal)
     # The lips leave the nose downwards, sag a little and rise again to the corners.
-    front = outermost(muzzle, np.array([tip - 0.3, 0, drop]), np.array([1.0, 0, 0]))
+    front = outermost(*muzzle, np.array([tip - 0.3, 0, drop]), np.array([1.0, 0, 0]))
     half = [front]
     for back, turn, low in (
         (0.0, 40.0, -0.10),
-        (0.18, 72.0, -0.13),
-        (0.42, 88.0, -0.07),
-        (0.62, 90.0, 0.03),
+        (0.18, 72.0, -0.12),
+        (0.42, 88.0, -0.03),
+        (0.62, 90.0, 0.11),
     ):
         start = np.array([tip - 0.24 - back * length, 0, drop + low])
         way = np.array([np.cos(np.radians(turn)), np.sin(np.radians(turn)), 0.0])
-        half.append(outermost(muzzle, start, way))
+        half.append(outermost(*muzzle, start, way))
     mirror = np.array([1.0, -1.0, 1.0])
     line = np.stack(half)
     base = ear_base(dog)
@@ -74,16 +75,8 @@ def face_of(dog: DrawnDog, open_mouth: bool) -> Face:
     )
 
 
-def outermost(lumps: list[Lump], start: Array, way: Array) -> Array:
-    """The last point of these lumps on the ray from `start` in unit direction `way`."""
-    reach = 0.0
-    for lump in lumps:
-        offset = lump.centre - start
-        along = offset @ way
-        inside = lump.radius**2 - (offset**2).sum(axis=1) + along**2
-        hits = along[inside > 0] + np.sqrt(inside[inside > 0])
-        reach = max(reach, float(hits.max(initial=0.0)))
-    return start + reach * way
+def _together(lumps: list[Lump]) -> tuple[Array, Array]:
+    return np.concatenate([v.centre for v in lumps]), np.concatenate([v.radius for v in lumps])
 
 
 def ear_base(dog: DrawnDog) -> Array:

@@ -90,7 +90,7 @@ def listing(
     low = float(np.mean([BREEDS[k].weight[0] for k in keys]))
     high = float(np.mean([BREEDS[k].weight[1] for k in keys]))
     # Shelters see more small dogs than breed books do.
-    weight = random.uniform(low, high) if pure else random.uniform(0.62 * low, 0.85 * high)
+    weight = random.uniform(low, high) if pure else random.uniform(0.50 * low, 0.66 * high)
     days = int(
         random.choice(
             [random.uniform(90, 360), random.uniform(400, 2900), random.uniform(2900, 4700)],

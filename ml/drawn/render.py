@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ml.drawn.anatomy import Body, Pose, body_of
 from ml.drawn.backgrounds import paint_background
 from ml.drawn.camera import Camera, fitted, looking
-from ml.drawn.face import paint_face
+from ml.drawn.face import fill, paint_face, paint_toes
 from ml.drawn.fur import paint_fur
 from ml.drawn.light import finish, ground_shadow
 from ml.drawn.params import DrawnDog, Light, Place, Posture, Scene, View
@@ -61,8 +61,11 @@ def render(dog: DrawnDog, scene: Scene, size: tuple[int, int]) -> Drawing:
     alpha = blurred(bare[y0:y1, x0:x1].astype(np.float32), 0.8)[..., None]
     part[:] = over(colour, alpha, part)
     side = 1.0 if scene.light.direction >= 0 else -1.0
+    paint_toes(canvas, dog, body, surface, camera)
     paint_face(canvas, dog, body, surface, camera, side)
     image = resized(canvas, size)
+    if scene.place == "meadow":
+        _stand_in_grass(image, background, body, camera.zoomed(1 / FINER), scene.place_seed)
     image = finish(image, scene.light, scene.place_seed)
     points = _keypoints(dog, body, surface, camera)
     box = tuple(float(v) / FINER for v in surface.box)
@@ -77,6 +80,29 @@ def over(
     return (beneath + alpha * (np.float32(255) * colour - beneath) + np.float32(0.5)).astype(
         np.uint8
     )
+
+
+def _stand_in_grass(
+    image: NDArray[np.uint8], ground: NDArray[np.uint8], body: Body, camera: Camera, seed: int
+) -> None:
+    """Blades before whatever touches the ground, in the colours of the ground there."""
+    random = np.random.default_rng(seed)
+    solid = body.solid
+    low = np.flatnonzero(solid.centre[:, 2] < 1.25 * solid.radius)
+    foot = solid.centre[low] * [1.0, 1.0, 0.0]
+    foot += 0.9 * solid.radius[low, None] * camera.toward * [1.0, 1.0, 0.0]
+    at, _, zoom = camera.view(foot)
+    height, width = image.shape[:2]
+    for (x0, y0), reach in zip(at, solid.radius[low] * zoom, strict=True):
+        for _ in range(2):
+            x, y = x0 + random.uniform(-1, 1) * reach, y0 + random.uniform(0.0, 0.5) * reach
+            if not (4 <= x < width - 4 and 4 <= y < height - 4):
+                continue
+            high, lean = 0.075 * camera.scale * random.uniform(0.5, 1.1), random.normal(0, 0.3)
+            blade = 0.10 * high
+            tip = [x + lean * high, y - high]
+            ink = np.clip(ground[int(y), int(x)] / 255 * random.uniform(0.80, 1.12), 0, 1)
+            fill(image, np.array([[x - blade, y + 2], tip, [x + blade, y + 2]]), ink, 0.9)
 
 
 def draw_scene_without_dog(

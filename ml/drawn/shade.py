@@ -188,7 +188,7 @@ HAIR: dict[str, tuple[float, float, float]] = {
     "double": (0.15, 0.036, 0.048),
     "long": (0.32, 0.040, 0.060),
     "wire": (0.22, 0.034, 0.075),
-    "curly": (0.12, 0.075, 0.060),
+    "curly": (0.12, 0.070, 0.036),
 }
 """Length and width of a tuft in torso depths, and how much tufts differ in brightness."""
 

@@ -140,6 +140,15 @@ def spline(points: Array, t: Array) -> Array:
     )
 
 
+def outermost(centres: Array, radii: Array, start: Array, way: Array) -> Array:
+    """The last point of these balls on the ray from `start` in unit direction `way`."""
+    offset = centres - start
+    along = offset @ way
+    inside = radii**2 - (offset**2).sum(axis=1) + along**2
+    hit = inside > 0
+    return start + float((along[hit] + np.sqrt(inside[hit])).max(initial=0.0)) * way
+
+
 def rotation(yaw: float, pitch: float, roll: float) -> Array:
     """Local to world, degrees: yaw to the dog's left, pitch nose up, roll to the dog's right."""
     y, p, r = np.radians([yaw, pitch, roll])
