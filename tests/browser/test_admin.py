@@ -1,0 +1,47 @@
+"""An admin: reindexes beside the live version, watches it, goes back."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_staff import fits, log_in
+from tests.stack import Stack
+
+REINDEXED = 120_000
+
+
+def test_reindexing_with_progress_and_going_back(
+    page: Page, live_stack: Stack, pictures: Path
+) -> None:
+    log_in(page, *live_stack.logins()["admin"])
+    expect(page).to_have_url(f"{live_stack.url}/manage/")
+    expect(page.get_by_text("working")).to_have_count(2)
+    builds = page.locator("#versions tbody tr")
+    before = builds.count()
+
+    page.get_by_role("button", name="Build it").click()
+    bar = page.get_by_role("progressbar", name="Photos described")
+    expect(bar).to_be_visible()
+    expect(page.locator("#versions")).to_contain_text("photos a second", timeout=REINDEXED)
+    page.locator("#reindex-title").scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "manage-reindex.png")
+    expect(bar).to_be_hidden(timeout=REINDEXED)
+
+    expect(builds).to_have_count(before + 1)
+    expect(builds.filter(has_text="build 2").locator(".state").first).to_have_text("live")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=pictures / "manage.png")
+
+    older = builds.filter(has_text="kept for rollback").first
+    older.get_by_text("Go back to it").click()
+    older.get_by_role("button", name="Switch now").click()
+    expect(page.get_by_text("answers now.")).to_be_visible()
+    expect(builds.filter(has_text="build 1").filter(has_text="live")).to_have_count(1)
+
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.locator(".jobs tbody tr").filter(has_text="Reindex").first).to_contain_text("done")
+    page.screenshot(path=pictures / "manage-jobs.png")
+    page.set_viewport_size({"width": 390, "height": 844})
+    for address in ("/manage/", "/manage/jobs/"):
+        page.goto(address)
+        fits(page)

@@ -1,0 +1,163 @@
+"""Shelter staff: from a phone's photo to a dog that an adopter finds."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Page, expect
+
+from tests.stack import Stack
+
+PHONE = {"width": 390, "height": 844}
+SOON = 30_000
+
+
+@pytest.fixture
+def photo(drawn_dogs: Path, tmp_path: Path) -> Path:
+    """A photo that no dog has yet: a listed dog's, mirrored."""
+    source = min(p for p in drawn_dogs.rglob("*") if p.suffix in {".jpg", ".png", ".webp"})
+    path = tmp_path / "from the phone.jpg"
+    with Image.open(source) as image:
+        ImageOps.mirror(image.convert("RGB")).save(path, quality=92)
+    return path
+
+
+@pytest.fixture
+def phone(browser: Browser, live_stack: Stack) -> Iterator[Callable[..., Page]]:
+    """Opens a tab on a phone of its own; logged in if a role is named."""
+    people = []
+
+    def open_tab(role: str = "", *, scripts: bool = True) -> Page:
+        person = browser.new_context(
+            base_url=live_stack.url, locale="en-US", viewport=PHONE, java_script_enabled=scripts
+        )
+        person.set_default_timeout(15_000)
+        people.append(person)
+        tab = person.new_page()
+        if role:
+            log_in(tab, *live_stack.logins()[role])
+        return tab
+
+    yield open_tab
+    for person in people:
+        person.close()
+
+
+def log_in(page: Page, address: str, password: str) -> None:
+    page.goto("/login/")
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def fits(page: Page) -> None:
+    """Nothing makes the page scroll sideways."""
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"], page.url
+
+
+def answer(page: Page, trait: str, word: str) -> None:
+    page.get_by_role("group", name=trait).get_by_role("radio", name=word, exact=True).check()
+
+
+def names_found(page: Page, photo: Path) -> list[str]:
+    """The dogs an adopter sees for this photo."""
+    page.goto("/")
+    page.set_input_files("input[name=photo]", photo)
+    page.wait_for_selector("#answer[data-state=done]", timeout=SOON)
+    return page.locator(".card .card-title").all_inner_texts()
+
+
+def set_status(page: Page, button: str, then: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text(then)
+
+
+def test_a_dog_listed_from_a_phone_is_found_and_gone_once_adopted(
+    phone: Callable[..., Page], photo: Path, pictures: Path
+) -> None:
+    staff, adopter = phone("staff"), phone()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("My dogs")
+    expect(staff.locator(".dog-row").first).to_be_visible()
+    fits(staff)
+    staff.screenshot(path=pictures / "staff-dogs.png")
+
+    staff.get_by_role("link", name="New dog").click()
+    staff.locator("input[name=photos]").set_input_files(photo)
+    expect(staff.locator(".chooser-photos img")).to_have_count(1)
+    staff.get_by_label("Name", exact=True).fill("Byeolnim")
+    answer(staff, "Sex", "female")
+    staff.get_by_label("years", exact=True).fill("3")
+    answer(staff, "Good with cats", "selective")
+    answer(staff, "Energy", "4")
+    fits(staff)
+    staff.evaluate("window.scrollTo(0, 0)")
+    staff.screenshot(path=pictures / "staff-new-dog.png")
+    staff.get_by_role("button", name="List this dog").click()
+
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Byeolnim")
+    # The page follows the worker by itself.
+    expect(staff.locator(".tile .state")).to_have_text("searchable", timeout=SOON)
+    expect(staff.locator(".tile img")).to_be_visible()
+    fits(staff)
+    staff.screenshot(path=pictures / "staff-dog.png")
+
+    assert "Byeolnim" in names_found(adopter, photo)
+    set_status(staff, "Adopted", "adopted")
+    assert "Byeolnim" not in names_found(adopter, photo)
+
+
+def test_a_mistake_costs_neither_the_photos_nor_the_words(
+    phone: Callable[..., Page], photo: Path
+) -> None:
+    staff = phone("staff")
+    staff.goto("/staff/dogs/new/")
+    # A phone's camera gives one photo at a time; they add up, and one can be left out again.
+    chooser = staff.locator("input[name=photos]")
+    chooser.set_input_files(photo)
+    chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"milk"})
+    expect(staff.locator(".chooser-photos li")).to_have_count(2)
+    staff.get_by_role("button", name="Leave this photo out: notes.txt").click()
+    expect(staff.locator(".chooser-photos li")).to_have_count(1)
+    chooser.set_input_files({"name": "list.txt", "mimeType": "text/plain", "buffer": b"bread"})
+
+    staff.get_by_label("Weight", exact=True).fill("900")
+    staff.get_by_label("Description").fill("Sleeps in the sun")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("alert")).to_be_visible()
+    expect(staff.get_by_text("A dog needs a name")).to_be_visible()
+    expect(staff.get_by_text("No dog weighs more")).to_be_visible()
+    expect(staff.get_by_label("Description")).to_have_value("Sleeps in the sun")
+
+    staff.get_by_label("Name", exact=True).fill("Haru")
+    staff.get_by_label("Weight", exact=True).fill("9")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Haru")
+    expect(staff.get_by_text("list.txt: This file is not a photo.")).to_be_visible()
+    expect(staff.locator(".tile")).to_have_count(1)
+    expect(staff.get_by_text("Only your shelter can see it.", exact=True)).to_be_visible()
+
+    staff.get_by_text("Delete", exact=True).or_(staff.locator("summary[aria-label=Delete]")).click()
+    staff.get_by_role("button", name="Delete for good").click()
+    expect(staff.locator(".tile")).to_have_count(0)
+
+
+def test_listing_a_dog_needs_no_script(phone: Callable[..., Page], photo: Path) -> None:
+    staff = phone("staff", scripts=False)
+    staff.goto("/staff/dogs/new/")
+    staff.locator("input[name=photos]").set_input_files(photo)
+    staff.get_by_label("Name", exact=True).fill("Dubu")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Dubu")
+    expect(staff.locator(".tile")).to_have_count(1)
+
+
+@pytest.mark.parametrize("address", ["/staff/", "/staff/dogs/new/", "/manage/", "/manage/jobs/"])
+def test_a_stranger_is_asked_to_log_in(phone: Callable[..., Page], address: str) -> None:
+    page = phone()
+    page.goto(address)
+    expect(page).to_have_url(re.compile(r"/login/\?next="))
+    fits(page)
