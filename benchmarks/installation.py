@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 240
+START_SECONDS = 660
 STOP_SECONDS = 60
 READY = re.compile(r"Pawkin is ready: (http://\S+?)/?$")
 PREPARED = re.compile(r"(\d+) of (\d+) photos prepared")

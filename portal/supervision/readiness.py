@@ -8,7 +8,7 @@ from typing import Any
 from portal.supervision.programs import Programs
 from portal.supervision.terminal import Progress
 
-READY_SECONDS = 180
+READY_SECONDS = 600
 # A program that ended so often before it was ready will not get ready.
 FAILURES = 3
 
@@ -48,7 +48,7 @@ def missing(state: dict[str, Any]) -> tuple[str, str]:
         return "the database", "web"
     if not state["broker"]:
         return "the broker", "redis"
-    return "the models", "interactive"
+    return "the models, which the first start compiles for this machine", "interactive"
 
 
 def wait_until_ready(programs: Programs, host: str, port: int) -> None:
