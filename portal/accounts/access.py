@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
@@ -36,12 +36,17 @@ def is_admin(user: User | AnonymousUser) -> bool:
 
 
 def required(test: Callable[[User | AnonymousUser], bool]) -> Callable[[View], View]:
-    """A visitor is asked to log in; someone logged in without the role is refused (403)."""
+    """A visitor is asked to log in; someone logged in without the role is refused (403).
+
+    A script of a page gets 401 instead of the log-in page, which it would show inside its own.
+    """
 
     def decorator(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
+                if "HX-Request" in request.headers:
+                    return HttpResponse(status=401)
                 return redirect_to_login(request.get_full_path())
             if not test(request.user):
                 raise PermissionDenied

@@ -95,6 +95,8 @@ def dogs(request: SignedInRequest) -> HttpResponse:
 def dog_new(request: SignedInRequest) -> HttpResponse:
     """One screen. With scripts the chosen photos stay in the browser while fields are mended."""
     shelters = Shelter.objects.staffed_by(request.user)
+    if not shelters:
+        return redirect("staff:dogs")
     if request.method == "GET":
         form = NewDogForm(shelters=shelters, initial={"submission": uuid.uuid4()})
         return render_new(request, form, TemperamentForm())
@@ -111,14 +113,14 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
     """The form's dog with those of its photos that can be used; of the others it says why."""
     fields, shelter = form.facts(), form.cleaned_data["shelter"]
     fields["external_id"] = f"form:{form.cleaned_data['submission']}"
-    sent_before = Dog.objects.filter(shelter=shelter, external_id=fields["external_id"])
     try:
         dog = services.create_dog(
             shelter=shelter, by=request.user, fields=fields, temperament=temperament.values()
         )
     except IntegrityError:
-        return sent_before.get()
-    refused = add_files(request, dog, form.cleaned_data["photos"])
+        # The same form came before; if that was cut short, what it lacks is done now.
+        dog = Dog.objects.get(shelter=shelter, external_id=fields["external_id"])
+    refused = add_files(request, dog, form.cleaned_data["photos"], there_is_fine=True)
     if not form.publishes:
         messages.success(request, _("Saved as a draft. Only your shelter can see it."))
     elif dog.photos.exists():
@@ -133,10 +135,14 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
     return dog
 
 
-def add_files(request: SignedInRequest, dog: Dog, files: list[UploadedFile]) -> list[Refusal]:
+def add_files(
+    request: SignedInRequest, dog: Dog, files: list[UploadedFile], *, there_is_fine: bool = False
+) -> list[Refusal]:
     """Adds the files that can be used and says of each of the others why not."""
     results = services.add_photos(dog=dog, files=files)
     refused = [result for result in results if isinstance(result, Refusal)]
+    if there_is_fine:
+        refused = [refusal for refusal in refused if refusal.code != "photo_already_there"]
     for refusal in refused:
         messages.error(request, f"{refusal.file_name}: {sentence(refusal.code)}")
     return refused

@@ -145,6 +145,20 @@ def test_a_mistake_costs_neither_the_photos_nor_the_words(
     expect(staff.locator(".tile")).to_have_count(0)
 
 
+def test_a_form_that_does_not_arrive_says_so(phone: Callable[..., Page], photo: Path) -> None:
+    staff = phone("staff")
+    staff.goto("/staff/dogs/new/")
+    staff.locator("input[name=photos]").set_input_files(photo)
+    staff.get_by_label("Name", exact=True).fill("Duri")
+    staff.context.set_offline(True)
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("This did not arrive.")).to_be_visible()
+    staff.context.set_offline(False)
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Duri")
+    expect(staff.locator(".tile")).to_have_count(1)
+
+
 def test_listing_a_dog_needs_no_script(phone: Callable[..., Page], photo: Path) -> None:
     staff = phone("staff", scripts=False)
     staff.goto("/staff/dogs/new/")
