@@ -72,17 +72,19 @@ class Keeper:
             self._registered = True
 
     def _beat(self) -> None:
-        live = self._needed()[:1]
-        jobs.beat_worker(queue=self.queue, ready=all(runtime.has(version) for version in live))
+        jobs.beat_worker(queue=self.queue, ready=self._is_ready())
+
+    def _is_ready(self) -> bool:
+        """Whether a search could be answered at once; nobody waits for the batch queue's tasks."""
+        if self.queue != Job.Queue.INTERACTIVE:
+            return True
+        return all(runtime.has(version) for version in ModelVersion.objects.active())
 
     def _needed(self) -> list[ModelVersion]:
-        """Versions to have at hand: the live one, then one being built, before it goes live.
-
-        None for the batch queue, whose tasks are not waited for and load what they need.
-        """
-        if self.queue != Job.Queue.INTERACTIVE:
-            return []
-        states = (ModelVersion.State.ACTIVE, ModelVersion.State.BUILDING)
+        """Versions to have at hand: the one that is being built, and for searches the live one."""
+        states = [ModelVersion.State.BUILDING]
+        if self.queue == Job.Queue.INTERACTIVE:
+            states.append(ModelVersion.State.ACTIVE)
         return list(ModelVersion.objects.filter(state__in=states).order_by("state"))
 
     def _load(self, versions: list[ModelVersion]) -> None:

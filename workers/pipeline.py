@@ -52,14 +52,15 @@ def run(job_id: str) -> None:
         WORK[job.kind](job)
     except PawkinError as error:
         give_up(job, error.code, str(error))
-    except SoftTimeLimitExceeded:
-        give_up(job, "timed_out", "stopped by the task's time limit")
     except Exception as error:
         log.exception("Job %s failed (%s)", job.pk, job)
-        if job.attempts < jobs.MAX_ATTEMPTS:
+        late = isinstance(error, SoftTimeLimitExceeded)
+        # Nobody is let wait for a photo or a search so long again.
+        if job.attempts < jobs.MAX_ATTEMPTS and not (late and job.kind != Job.Kind.REINDEX):
             jobs.put_back(job=job, got_on=False)
         else:
-            give_up(job, "failed_inside", f"{type(error).__name__}: {error}")
+            code = "timed_out" if late else "failed_inside"
+            give_up(job, code, f"{type(error).__name__}: {error}")
     finally:
         keeper.job = None
 

@@ -24,8 +24,9 @@ from workers.runtime import Analyse, runtime
 
 BATCH = 16
 DECODERS = 2
-# After this the job goes behind whatever else waits in its queue, well before the task's limit.
-SLICE_SECONDS = 20.0
+# After this the job goes behind whatever else waits in its queue; a worker that is to stop waits
+# no longer either.
+SLICE_SECONDS = 8.0
 # So many photos in a row that all fail speak against the models, not against the photos.
 TOO_MANY_FAILURES = 4
 

@@ -48,4 +48,5 @@ def index_missing() -> None:
 @shared_task(name="workers.tasks.expire_queries")
 def expire_queries() -> None:
     services.expire_queries()
+    services.expire_rankings()
     forget(kinds=[Job.Kind.ANSWER_QUERY, Job.Kind.RANK], older_than=KEPT_FOR)

@@ -490,6 +490,17 @@ def test_a_ranking_that_has_just_failed_is_not_tried_at_each_request(version, se
     assert Job.objects.filter(kind="rank").count() == 2
 
 
+def test_rankings_of_listed_dogs_are_kept_for_a_day(version, make_dog):
+    old, new, unranked = (services.rank(dog=make_dog(name), filters=Filters()) for name in "abc")
+    query = start().rankings.get()
+    two_days = timezone.now() - timedelta(days=2)
+    Ranking.objects.exclude(pk=unranked.pk).update(created_at=two_days, ranked_at=two_days)
+    Ranking.objects.filter(pk=new.pk).update(ranked_at=timezone.now())
+    services.expire_rankings()
+    assert set(Ranking.objects.all()) == {new, unranked, query}
+    assert not Ranking.objects.filter(pk=old.pk).exists()
+
+
 def test_candidates_can_be_adopted_and_have_a_searchable_photo(version, searchable, prepared):
     a, b = searchable("a", sex="male"), searchable("b", sex="female")
     searchable("draft", publish=False)

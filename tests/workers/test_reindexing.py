@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from portal.dogs import services as dogs
 from portal.dogs.models import Photo
@@ -11,7 +12,7 @@ from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.models import Embedding, ModelVersion, Rejection
 from portal.matching.queries import missing_photos
-from workers import pipeline, reindexing
+from workers import pipeline, reindexing, runtime
 
 pytestmark = pytest.mark.django_db
 
@@ -226,6 +227,25 @@ def test_models_that_fail_at_every_photo_fail_the_job_and_no_photo(
     assert (reindex_job().state, reindex_job().error_code) == ("failed", "failed_inside")
     assert not Rejection.objects.exists()
     assert set(Photo.objects.values_list("state", flat=True)) == {"searchable"}
+
+
+def test_a_reindex_that_runs_out_of_time_goes_on(
+    version, mirror, analyser, indexed, reindex, run, monkeypatch
+):
+    indexed(RED, SAND)
+    late = [SoftTimeLimitExceeded()]
+
+    def load(spec):
+        if late:
+            raise late.pop()
+        return analyser
+
+    monkeypatch.setattr(runtime, "load_analyser", load)
+    reindex()
+    run()
+    mirror.refresh_from_db()
+    assert mirror.state == "active"
+    assert reindex_job().attempts == 2
 
 
 def test_photos_that_end_the_worker_are_found_and_left_out(

@@ -151,6 +151,16 @@ def test_the_batch_worker_is_ready_without_models(keeper):
     assert keeper.loads == []
 
 
+def test_a_version_being_built_is_loaded_for_the_batch_worker_as_well(keeper):
+    keeper.queue = "batch"
+    keeper.tend()
+    built = services.request_reindex(version_name="starter-mirror", by=None)
+    keeper.tend()
+    keeper.load()
+    assert keeper.runtime.has(built)
+    assert not keeper.runtime.has(ModelVersion.objects.active().get())
+
+
 def test_models_that_cannot_be_loaded_leave_the_worker_alive_and_not_ready(keeper, monkeypatch):
     def load(spec):
         raise ModelMissing("gone")

@@ -16,7 +16,7 @@ from .queries import (
     store_query_features,
     store_query_picture,
 )
-from .rankings import Found, rank, store_matches
+from .rankings import Found, expire_rankings, rank, store_matches
 from .versions import (
     VersionConflict,
     activate_version,
@@ -33,6 +33,7 @@ __all__ = [
     "cancel_reindex",
     "delete_query",
     "expire_queries",
+    "expire_rankings",
     "fail_photo",
     "fail_query",
     "rank",

@@ -18,6 +18,7 @@ from portal.matching.queries import ranking_is_fresh
 
 # A page asks again and again; what has just failed is not tried at each of its requests.
 AFTER_FAILURE = timedelta(seconds=30)
+KEPT_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ def get_ranking(*, query: Query | None, dog: Dog | None, filters: Filters) -> Ra
         defaults={"filters": filters.canonical()},
     )
     return ranking
+
+
+def expire_rankings() -> None:
+    """Deletes rankings of listed dogs that nobody has looked at for a day; they are soon made."""
+    before = timezone.now() - KEPT_FOR
+    Ranking.objects.filter(query=None, created_at__lt=before).exclude(
+        ranked_at__gte=before
+    ).delete()
 
 
 @transaction.atomic
