@@ -252,14 +252,15 @@ def _add_collar(balls: Balls, neck: Array, ahead: Array) -> None:
     # The ring leans down in front, as a collar does.
     front = np.cross(left, ahead) - 0.35 * ahead
     front /= np.linalg.norm(front)
-    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     ways = np.cos(angles)[:, None] * front + np.sin(angles)[:, None] * left
     ring = np.stack([outermost(centres, radii, middle, way) for way in ways])
     around = float(np.linalg.norm(ring - middle, axis=1).mean())
-    thick = 0.10 * around
+    thick = 0.085 * around
+    strap = np.concatenate([ring - 0.55 * thick * ahead, ring + 0.55 * thick * ahead])
     balls.add(
-        ring,
-        np.full(len(ring), thick),
+        strap,
+        np.full(len(strap), thick),
         Part.NECK,
         flow=DOWN,
         frame=STILL,

@@ -19,6 +19,8 @@ class Backdrop:
         self.horizon = horizon
         self.unit = float(size[1])
         self.random = np.random.default_rng(seed)
+        self.spot = (0.0, 0.22, 0.34)
+        """Where the dog is: x, y and half its length."""
         self.canvas: NDArray[np.uint8] = np.zeros((size[1], size[0], 3), np.uint8)
 
     @property

@@ -15,6 +15,7 @@ from ml.drawn.furnishings import (
     cushion,
     frame,
     lamp,
+    mat,
     meadow_grass,
     planks,
     plant,
@@ -24,10 +25,21 @@ from ml.drawn.params import Colour, Light, Place
 
 
 def paint_background(
-    place: Place, seed: int, size: tuple[int, int], light: Light, horizon: float
+    place: Place,
+    seed: int,
+    size: tuple[int, int],
+    light: Light,
+    horizon: float,
+    spot: tuple[float, float, float] | None = None,
 ) -> NDArray[np.uint8]:
-    """A picture (height, width, 3) of `place`; `horizon` is the row where its ground begins."""
+    """A picture (height, width, 3) of `place`; `horizon` is the row where its ground begins.
+
+    `spot` is where the dog will be: x and y in pixels on the ground, and half its length.
+    """
     backdrop = Backdrop(size, horizon, seed)
+    if spot is not None:
+        x, y, reach = (value / backdrop.unit for value in spot)
+        backdrop.spot = (x + backdrop.left, y - horizon / backdrop.unit, reach)
     PAINTERS[place](backdrop, light)
     return backdrop.canvas
 
@@ -49,9 +61,7 @@ def paint_room(b: Backdrop, light: Light) -> None:
         lamp(b, side * b.random.uniform(0.30, 0.40), 0.02)
     if b.random.random() < 0.65:
         rug = b.pick(*FABRICS)
-        b.oval(0, 0.22, 0.52, 0.155, tone(rug, 0.85))
-        b.oval(0, 0.217, 0.515, 0.15, tone(rug, 1.12))
-        b.oval(0, 0.217, 0.46, 0.128, rug)
+        mat(b, rug)
     b.soften(0.0035)
 
 
@@ -139,9 +149,7 @@ def paint_run(b: Backdrop, light: Light) -> None:
     side = -1.0 if b.random.random() < 0.5 else 1.0
     cloth = b.pick(*FABRICS)
     if b.random.random() < 0.6:
-        b.oval(0.03 * side, 0.20, 0.50, 0.125, tone(cloth, 0.82))
-        b.oval(0.03 * side, 0.192, 0.495, 0.12, cloth)
-        b.oval(0.03 * side, 0.197, 0.44, 0.098, tone(cloth, 1.13))
+        mat(b, cloth)
     else:
         x = side * 0.33
         b.oval(x, 0.105, 0.085, 0.030, (0.45, 0.47, 0.49))

@@ -48,7 +48,7 @@ def paint_fur(
     for name, value in HAIR_ON.items():
         scale[name] = value
     if dog.coat.hair in ("long", "wire", "curly"):
-        scale[Part.MUZZLE] = 0.62 if dog.coat.hair == "wire" else 0.45
+        scale[Part.MUZZLE] = 1.0 if dog.coat.hair == "wire" else 0.42
         scale[Part.EAR] = {"pricked": 0.30, "folded": 0.40}.get(dog.shape.ears, 0.75)
         scale[Part.HEAD] = 0.50
     n = normals[(y - y0) // COARSE, (x - x0) // COARSE]

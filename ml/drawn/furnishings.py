@@ -144,3 +144,13 @@ def meadow_grass(b: Backdrop, colour: Colour) -> None:
         b.polygon([(px - w, py), (px + dx, py - h), (px + w, py)], tone(colour, by))
         if flower:
             b.oval(px + dx, py - h, 0.22 * h, 0.18 * h, bloom)
+
+
+def mat(b: Backdrop, cloth: Colour) -> None:
+    """A round rug or bed under the dog."""
+    x, y, reach = b.spot
+    wide = float(np.clip(1.35 * reach, 0.2, 0.9))
+    high = 0.29 * wide
+    b.oval(x, y + 0.008, wide, high, tone(cloth, 0.80))
+    b.oval(x, y, wide, high, tone(cloth, 1.12))
+    b.oval(x, y, 0.90 * wide, 0.87 * high, cloth)

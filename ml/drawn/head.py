@@ -56,8 +56,8 @@ def face_of(dog: DrawnDog, open_mouth: bool) -> Face:
     for back, turn, low in (
         (0.0, 40.0, -0.10),
         (0.18, 72.0, -0.12),
-        (0.42, 88.0, -0.03),
-        (0.62, 90.0, 0.11),
+        (0.40, 88.0, -0.06),
+        (0.58, 90.0, 0.05),
     ):
         start = np.array([tip - 0.24 - back * length, 0, drop + low])
         way = np.array([np.cos(np.radians(turn)), np.sin(np.radians(turn)), 0.0])

@@ -16,10 +16,23 @@ from ml.drawn.pixels import blurred, resized
 from ml.drawn.raster import Surface, surface_of
 from ml.drawn.shade import shaded
 from ml.drawn.solid import Material, Part
-from ml.skeleton import KEYPOINTS, PARTS
+from ml.skeleton import KEYPOINTS
 
 FINER = 1.5
 """The dog is painted this much larger and then reduced, for smooth edges."""
+
+
+FACE_SLACK = {
+    "nose": 0.42,
+    "left_eye": 0.24,
+    "right_eye": 0.24,
+    "left_mouth_corner": 0.26,
+    "right_mouth_corner": 0.26,
+    "left_ear_base": 0.42,
+    "right_ear_base": 0.42,
+}
+"""In skull radii, how far under what is seen a point counts as seen: an ear covers its own base and
+a nose has a width, but the other side of the head is farther away."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,16 @@ def render(dog: DrawnDog, scene: Scene, size: tuple[int, int]) -> Drawing:
     body = body_of(dog, _pose(scene))
     camera = _camera(scene, body, (wide, high))
     surface = surface_of(body.solid, camera, wide, high)
+    final = camera.zoomed(1 / FINER)
     background = paint_background(
-        scene.place, scene.place_seed, size, scene.light, _horizon(scene, camera, high)
+        scene.place,
+        scene.place_seed,
+        size,
+        scene.light,
+        _horizon(scene, camera, high),
+        _spot(body, final),
     )
-    canvas = ground_shadow(background, body.solid, camera.zoomed(1 / FINER), scene.light)
+    canvas = ground_shadow(background, body.solid, final, scene.light)
     canvas = resized(canvas, (wide, high))
     colour, normals = shaded(dog, body, surface, camera, scene.light)
     x0, y0, x1, y1 = surface.box
@@ -65,7 +84,7 @@ def render(dog: DrawnDog, scene: Scene, size: tuple[int, int]) -> Drawing:
     paint_face(canvas, dog, body, surface, camera, side)
     image = resized(canvas, size)
     if scene.place == "meadow":
-        _stand_in_grass(image, background, body, camera.zoomed(1 / FINER), scene.place_seed)
+        _stand_in_grass(image, background, body, final, scene.place_seed)
     image = finish(image, scene.light, scene.place_seed)
     points = _keypoints(dog, body, surface, camera)
     box = tuple(float(v) / FINER for v in surface.box)
@@ -143,6 +162,15 @@ def _horizon(scene: Scene, camera: Camera, high: int) -> float:
     return float(np.clip(behind, 0.28 * high, 0.80 * high)) / FINER
 
 
+def _spot(body: Body, camera: Camera) -> tuple[float, float, float]:
+    """Middle of the dog's footprint and half its width, in pixels."""
+    at, _, zoom = camera.view(body.solid.centre * [1.0, 1.0, 0.0])
+    reach = body.solid.radius * zoom
+    left, right = float((at[:, 0] - reach).min()), float((at[:, 0] + reach).max())
+    near, far = float(at[:, 1].max()), float(at[:, 1].min())
+    return 0.5 * (left + right), 0.5 * (near + far), 0.5 * (right - left)
+
+
 def _keypoints(dog: DrawnDog, body: Body, surface: Surface, camera: Camera) -> NDArray[np.float32]:
     at, depth, _ = camera.view(body.joints)
     height, width = surface.ball.shape
@@ -152,7 +180,7 @@ def _keypoints(dog: DrawnDog, body: Body, surface: Surface, camera: Camera) -> N
         if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
             continue
         # Joints lie under the skin, the points of the face on it.
-        slack = 0.24 * dog.shape.head if PARTS[name] == "face" else 0.34 * dog.shape.depth
+        slack = FACE_SLACK[name] * dog.shape.head if name in FACE_SLACK else 0.34 * dog.shape.depth
         near = surface.depth[round(float(y)), round(float(x))]
         points[k] = (x / FINER, y / FINER, 2 if depth[k] >= near - slack else 1)
     return points

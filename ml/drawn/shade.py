@@ -26,7 +26,7 @@ TAG = (0.93, 0.76, 0.36)
 def light_vector(light: Light) -> NDArray[np.float32]:
     """Towards the light in picture axes: x right, y down, z to the camera."""
     angle = np.radians(light.direction)
-    vector = np.array([0.85 * np.sin(angle), -0.62 - 0.2 * np.cos(angle), 0.55])
+    vector = np.array([0.85 * np.sin(angle), -0.62 - 0.2 * np.cos(angle), 0.72])
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
@@ -154,7 +154,7 @@ def _lit(
     bright, dim = tints(light)
     pale = albedo.mean(axis=1, keepdims=True)
     # Pale hair scatters light into its own shade.
-    dim = dim + (np.float32(0.34) * pale**2) * (np.float32(0.98) - dim)
+    dim = dim + (np.float32(0.50) * pale**2) * (np.float32(0.98) - dim)
     colour = albedo * (dim + (bright - dim) * tone[:, None])
     edge = step(normal[:, 2], 0.55, 0.05)
     # Light wraps round the edge that it comes from; the other edge sinks a little.
