@@ -154,7 +154,7 @@ class DogForm(forms.ModelForm):
         widgets: ClassVar = {
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
             "birth_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            "weight_kg": forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.1"}),
+            "weight_kg": forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
             "description": forms.Textarea(attrs={"rows": 4}),
         }
 
@@ -167,6 +167,8 @@ class DogForm(forms.ModelForm):
         if dog.birth_date and dog.birth_precision != Dog.BirthPrecision.DAY:
             years, months = age_today(dog.birth_date, dog.birth_precision)
             self.initial.update(age_years=years, age_months=months, birth_date=None)
+        if dog.weight_kg is not None:
+            self.initial["weight_kg"] = f"{dog.weight_kg.normalize():f}"
         self.fields["name"].error_messages["required"] = _("A dog needs a name, if only for now.")
         weight = self.fields["weight_kg"]
         weight.validators += [

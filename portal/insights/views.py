@@ -32,6 +32,8 @@ from portal.matching.models import Embedding, ModelVersion, Rejection
 from portal.matching.queries import missing_photos
 
 JOBS_A_PAGE = 50
+# A reindex is asked for again on the overview; an adopter's search that failed has no photo left.
+REPEATABLE = (Job.Kind.INDEX_PHOTO, Job.Kind.RANK)
 
 
 @admin_required
@@ -141,6 +143,10 @@ class JobRow:
     version: ModelVersion | None
 
     @property
+    def repeatable(self) -> bool:
+        return self.job.state == Job.State.FAILED and self.job.kind in REPEATABLE
+
+    @property
     def waited(self) -> timedelta:
         return (self.job.started_at or self.job.finished_at or timezone.now()) - self.job.created_at
 
@@ -204,10 +210,10 @@ def jobs(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def job_retry(request: SignedInRequest, job_id: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Job, pk=job_id)
-    if jobs_services.retry(job=job).is_open:
+    if job.kind in REPEATABLE and jobs_services.retry(job=job).is_open:
         messages.success(request, _("The job waits for a worker again."))
     else:
-        messages.error(request, _("Only a failed job can be tried again."))
+        messages.error(request, _("This job cannot be tried again."))
     return back_to_jobs(request)
 
 

@@ -348,10 +348,16 @@ def test_a_failed_job_is_tried_again_from_the_narrowed_list(page):
     assert row.state == "queued"
 
 
-def test_only_a_failed_job_is_tried_again(page):
-    row = job(state="done", waited=timedelta(0))
-    answer = page.post(reverse("manage:job_retry", args=[row.pk]), follow=True)
-    assert "Only a failed job" in answer.content.decode()
+@pytest.mark.parametrize(
+    ("kind", "state"), [("rank", "done"), ("reindex", "failed"), ("answer_query", "failed")]
+)
+def test_what_cannot_be_tried_again_is_not_offered(page, kind, state):
+    row = job(kind=kind, state=state, waited=timedelta(0), error_code="timed_out")
+    address = reverse("manage:job_retry", args=[row.pk])
+    assert address not in page.get(reverse("manage:jobs")).content.decode()
+    answer = page.post(address, follow=True)
+    assert "cannot be tried again" in answer.content.decode()
+    assert not Job.objects.open().exists()
 
 
 def test_cancelling(page, live):
