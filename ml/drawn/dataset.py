@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml.drawn.breeds import BREEDS, MIXED_LOOKS, Look, mixed, purebred, vary
 from ml.drawn.listings import COLUMNS, NAMES, SHELTERS, listing
-from ml.drawn.params import DrawnDog, Scene
+from ml.drawn.params import DrawnDog, Place, Scene
 from ml.drawn.render import Drawing, render
 from ml.drawn.scenes import PLACES, full_length, portrait, wild
 from ml.skeleton import KEYPOINTS, SKELETON
@@ -194,8 +194,8 @@ def write_examples(out: Path, side: int = 640) -> list[Path]:
 
 def example_scenes() -> Iterator[tuple[DrawnDog, Scene]]:
     kinds = ("shiba", "border_collie", "maltese", "beagle", "poodle", "retriever")
-    places = ("meadow", "room", "sofa", "street", "studio", "beach")
+    places: tuple[Place, ...] = ("meadow", "room", "sofa", "street", "studio", "beach")
     for number, (kind, place) in enumerate(zip(kinds, places, strict=True)):
         # A stream of its own, which no seed of a demo set begins.
         random = np.random.default_rng([2_026, 11, number])
-        yield purebred(kind, random, 0), portrait(random, place)  # type: ignore[arg-type]
+        yield purebred(kind, random, 0), portrait(random, place)

@@ -5,7 +5,6 @@ import numpy as np
 from ml.drawn.params import Crop, Light, Place, Posture, Scene
 
 PLACES: tuple[Place, ...] = ("room", "sofa", "meadow", "run", "studio", "street", "beach")
-INDOORS = ("room", "sofa", "run", "studio")
 
 
 def light_for(place: Place, random: np.random.Generator) -> Light:
