@@ -60,28 +60,42 @@ function firstFile(transfer) {
   return [...(transfer?.files ?? [])][0];
 }
 
-for (const form of document.querySelectorAll("[data-dropzone]")) {
-  const camera = form.querySelector("[data-camera]");
-  form.querySelector("[data-send]").hidden = true;
-  camera.hidden = !matchMedia("(pointer: coarse)").matches;
-
-  form.elements.photo.addEventListener("change", (event) => send(form, event.target.files[0]));
-  camera.querySelector("input").addEventListener("change", (event) => send(form, event.target.files[0]));
-
-  let depth = 0;
-  const over = (on) => form.classList.toggle("dropzone--over", on);
-  document.addEventListener("dragenter", (event) => {
-    if (event.dataTransfer?.types.includes("Files")) over(++depth > 0);
-  });
-  document.addEventListener("dragleave", () => over((depth = Math.max(0, depth - 1)) > 0));
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    over((depth = 0) > 0);
-    send(form, firstFile(event.dataTransfer));
-  });
-  document.addEventListener("paste", (event) => send(form, firstFile(event.clipboardData)));
-
-  // Coming back with the back button, the page may still show what was sent.
-  addEventListener("pageshow", (event) => event.persisted && reset(form));
+function prepare(root) {
+  for (const form of root.querySelectorAll("[data-dropzone]")) {
+    if ("ready" in form.dataset) continue;
+    form.dataset.ready = "";
+    form.querySelector("[data-send]").hidden = true;
+    form.querySelector("[data-camera]").hidden = !matchMedia("(pointer: coarse)").matches;
+    form.addEventListener("change", (event) => send(form, event.target.files[0]));
+  }
 }
+
+// One at most is on a page; it may arrive with an answer that asks for another photo.
+const current = () => document.querySelector("[data-dropzone]");
+
+let depth = 0;
+function over(change) {
+  depth = Math.max(0, change ? depth + change : 0);
+  current()?.classList.toggle("dropzone--over", depth > 0);
+}
+
+document.addEventListener("dragenter", (event) => {
+  if (event.dataTransfer?.types.includes("Files")) over(1);
+});
+document.addEventListener("dragleave", () => over(-1));
+document.addEventListener("dragover", (event) => current() && event.preventDefault());
+document.addEventListener("drop", (event) => {
+  if (!current()) return;
+  event.preventDefault();
+  over(0);
+  send(current(), firstFile(event.dataTransfer));
+});
+document.addEventListener("paste", (event) => {
+  if (current()) send(current(), firstFile(event.clipboardData));
+});
+
+// Coming back with the back button, the page may still show what was sent.
+addEventListener("pageshow", (event) => event.persisted && current() && reset(current()));
+
+document.addEventListener("htmx:load", (event) => prepare(event.target));
+prepare(document);

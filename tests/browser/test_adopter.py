@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.stack import Stack, eventually
@@ -108,6 +109,7 @@ def test_filters_stay_in_the_address_and_can_be_taken_back(page: Page, photo: Pa
     expect(page.locator(".chip--on")).to_have_count(2)
     page.go_back()
     page.wait_for_url("**?unknown=no")
+    expect(page.locator(".chip--on")).to_have_count(1)
     page.locator(".chip--on").click()
     page.wait_for_url(address)
     expect(page.locator(DONE)).to_be_visible()
@@ -168,6 +170,18 @@ def test_what_is_no_photo_is_refused_in_place(page: Page, tmp_path: Path) -> Non
     page.set_input_files("input[name=photo]", file)
     expect(page.get_by_role("alert")).to_contain_text("This file is not a photo.")
     expect(page.get_by_text("Choose a photo")).to_be_visible()
+
+
+def test_a_photo_without_a_dog_leads_to_another_try(
+    page: Page, photo: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "wall.png"
+    Image.new("RGB", (640, 480), "#b9c4cc").save(empty)
+    page.goto("/")
+    page.set_input_files("input[name=photo]", empty)
+    expect(page.get_by_role("alert")).to_contain_text("We couldn't find a dog")
+    page.set_input_files("input[name=photo]", photo)
+    page.wait_for_selector(DONE)
 
 
 def test_without_a_script_everything_is_found_too(
