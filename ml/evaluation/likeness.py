@@ -71,7 +71,7 @@ def scale_of(random: np.ndarray, same: np.ndarray) -> dict[str, object]:
     points = [(float(np.quantile(random, q)), score) for q, score in _RANDOM]
     points += [(float(np.quantile(same, q)), score) for q, score in _SAME]
     points.append((1.0, 100.0))
-    scale: list[list[float]] = [[min(0.0, points[0][0] - 0.05), 0.0]]
+    scale: list[list[float]] = [[round(min(0.0, points[0][0] - 0.05), 4), 0.0]]
     for cosine, score in points:
         if cosine > scale[-1][0] + 0.01:
             scale.append([round(cosine, 4), score])

@@ -35,7 +35,7 @@ def retrieval(
         places = np.flatnonzero(hits)
         counts["map"] += float(np.mean(np.arange(1, len(places) + 1) / (places + 1)))
     queries = max(counts["n"], 1.0)
-    return {key: value if key == "n" else value / queries for key, value in counts.items()}
+    return {key: int(value) if key == "n" else value / queries for key, value in counts.items()}
 
 
 def triplet_accuracy(to_a: np.ndarray, to_b: np.ndarray, choices: Sequence[str]) -> float:
