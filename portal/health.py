@@ -1,7 +1,7 @@
 """`/health`: can this installation answer a search now?
 
-200 with `"ready": true` when the database and the broker answer and an interactive worker with
-loaded models was heard of lately, else 503. It reads a few rows and loads nothing, so a monitor may
+200 with `"ready": true` when the database and the broker answer, a model version is live and an
+interactive worker with loaded models was heard of lately, else 503. It reads a few rows and loads nothing, so a monitor may
 call it every second.
 """
 
@@ -70,6 +70,7 @@ def health(request: HttpRequest) -> JsonResponse:
     ready = (
         state["database"]
         and state["broker"]
+        and state["model"] is not None
         and state["workers"].get(Job.Queue.INTERACTIVE) == "ready"
     )
     return JsonResponse({"live": True, "ready": ready, **state}, status=200 if ready else 503)

@@ -1,5 +1,6 @@
 """Content for the first start: drawn dogs, or photos the person brings."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,9 @@ def load_content(data: Path, *, photos: Path | None, logins: bool) -> bool:
 
 def run(*arguments: str) -> None:
     command = [sys.executable, *arguments]
+    quiet = {**os.environ, "LOG_LEVEL": "WARNING"}
     # Ctrl-C is for this process, which ends the other without its traceback.
-    subprocess.run(command, check=True, cwd=settings.BASE_DIR, start_new_session=True)
+    subprocess.run(command, check=True, cwd=settings.BASE_DIR, env=quiet, start_new_session=True)
 
 
 def demo_logins(data: Path) -> list[str]:

@@ -10,8 +10,16 @@ from django.utils import timezone
 
 from portal import health
 from portal.jobs.models import WorkerHeartbeat
+from portal.matching.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def version() -> ModelVersion:
+    return ModelVersion.objects.create(
+        name="starter", fingerprint="f" * 64, spec={}, state=ModelVersion.State.ACTIVE
+    )
 
 
 def beat(queue: str, *, seconds_ago: float = 0, ready: bool = True) -> None:
@@ -26,6 +34,7 @@ def test_ready_with_a_warm_interactive_worker(client: Client) -> None:
     state = answer.json()
     assert state["ready"]
     assert state["workers"] == {"interactive": "ready", "batch": "absent"}
+    assert state["model"]["name"] == "starter"
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -45,6 +54,14 @@ def test_not_ready_without_one(client: Client, beats: dict[str, Any], said: str)
     assert answer.status_code == 503
     assert answer.json()["workers"]["interactive"] == said
     assert answer.json()["live"]
+
+
+def test_not_ready_without_a_live_model(client: Client, version: ModelVersion) -> None:
+    beat("interactive")
+    version.delete()
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["model"] is None
 
 
 def test_not_ready_without_a_broker(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
