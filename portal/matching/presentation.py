@@ -156,7 +156,7 @@ def yes_no(value: bool | None) -> str:
 
 @dataclass(frozen=True)
 class Answers:
-    """The cards of a ranking in three groups by likeness, each in order of rank."""
+    """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones."""
 
     strong: list[Card]
     weak: list[Card]
@@ -172,7 +172,7 @@ class Answers:
 
     @property
     def nearest(self) -> list[Card]:
-        """A few, for where the answer stands beside other things."""
+        """A few of all, for where the answer stands beside other things."""
         return [*self.strong, *self.weak, *self.faint][:NEAREST]
 
 
@@ -189,4 +189,4 @@ def answers(matches: MatchQuerySet, wanted: Iterable[str] = ()) -> Answers:
     def band(name: str) -> list[Card]:
         return [card for card in cards if card.match and card.match.band == name]
 
-    return Answers(strong=band("strong"), weak=band("weak"), faint=band("none"))
+    return Answers(strong=band("strong"), weak=band("weak"), faint=band("none")[:NEAREST])

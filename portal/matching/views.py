@@ -149,9 +149,18 @@ def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpRespo
         "dog": dog,
         "card": presentation.Card(dog, photo, [], match),
         "sides": sides,
+        "frame": frame((found.width, found.height), (photo.width, photo.height) if photo else None),
         "filter_params": filters.params(),
     }
     return render(request, "pages/compare.html", context)
+
+
+def frame(*sizes: tuple[int, int] | None) -> str:
+    """The shape that wastes least around pictures of these sizes; they all get the same."""
+    known = [size for size in sizes if size and all(size)]
+    if known and all(width > height for width, height in known):
+        return "wide"
+    return "tall" if known and all(width < height for width, height in known) else "square"
 
 
 @require_safe

@@ -469,6 +469,22 @@ def test_compare_draws_both_and_says_the_points_in_words(client, sent, version, 
     assert f'href="/search/{sent.pk}/?sex=male"' in page
 
 
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ([(4, 3), (3, 2)], "wide"),
+        ([(3, 4), (2, 3)], "tall"),
+        ([(4, 3), (3, 4)], "square"),
+        ([(4, 3), (3, 3)], "square"),
+        ([(0, 0), (3, 4)], "tall"),
+        ([(4, 3), None], "wide"),
+        ([(0, 0), None], "square"),
+    ],
+)
+def test_both_photos_get_the_frame_that_suits_them(sizes, shape):
+    assert views.frame(*sizes) == shape
+
+
 def test_a_dog_adopted_since_is_not_compared(client, sent, listed, staff):
     dog = listed()
     dogs.set_status(dog=dog, status=Dog.Status.ADOPTED, by=staff)
