@@ -1,8 +1,8 @@
 """`/health`: can this installation answer a search now?
 
 200 with `"ready": true` when the database and the broker answer, a model version is live and an
-interactive worker with loaded models was heard of lately, else 503. It reads a few rows and loads nothing, so a monitor may
-call it every second.
+interactive worker with loaded models was heard of lately, else 503. It reads a few rows and loads
+nothing, so a monitor may call it every second.
 """
 
 import datetime
