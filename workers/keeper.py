@@ -12,13 +12,14 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from ml.errors import PawkinError
 from ml.spec import DEFAULT, available
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services
-from portal.matching.models import ModelVersion
+from portal.matching.models import Embedding, ModelVersion
 from workers.runtime import runtime
 
 INTERVAL = 5.0
@@ -81,11 +82,16 @@ class Keeper:
         return all(runtime.has(version) for version in ModelVersion.objects.active())
 
     def _needed(self) -> list[ModelVersion]:
-        """Versions to have at hand: the one that is being built, and for searches the live one."""
-        states = [ModelVersion.State.BUILDING]
-        if self.queue == Job.Queue.INTERACTIVE:
-            states.append(ModelVersion.State.ACTIVE)
-        return list(ModelVersion.objects.filter(state__in=states).order_by("state"))
+        """Versions to have at hand: the one that is being built, and for searches the live one.
+
+        Searches leave it to the batch worker to load new models first, which may mean to compile
+        them and to take both processors for a minute; after that they are quickly loaded.
+        """
+        building = ModelVersion.objects.filter(state=ModelVersion.State.BUILDING)
+        if self.queue != Job.Queue.INTERACTIVE:
+            return list(building)
+        at_work = building.filter(Exists(Embedding.objects.filter(version=OuterRef("pk"))))
+        return [*ModelVersion.objects.active(), *at_work]
 
     def _load(self, versions: list[ModelVersion]) -> None:
         for version in versions:

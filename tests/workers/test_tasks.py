@@ -134,10 +134,14 @@ def test_a_worker_registers_beats_and_is_ready_once_its_models_are_loaded(keeper
     assert keeper.loads == []
 
 
-def test_a_version_being_built_is_loaded_before_it_goes_live(keeper):
+def test_a_version_being_built_is_loaded_before_it_goes_live(keeper, list_dog):
     keeper.tend()
     keeper.load()
     built = services.request_reindex(version_name="starter-mirror", by=None)
+    keeper.tend()
+    assert keeper.loads == []
+    photo = list_dog("Bori", RED).photos.get()
+    services.store_features(photo=photo, version=built, vector=b"", points=[], box=[])
     keeper.tend()
     assert ready()
     keeper.load()
