@@ -130,7 +130,8 @@ def draw(
     """
     if not points or not width or not height:
         return None
-    unit = max(width, height) / 100
+    across = max((box[2] - box[0]) * width, (box[3] - box[1]) * height) if box else 0
+    unit = (max(width, height) + across) / 200
     drawn: dict[str, Point] = {}
     for name, (x, y, confidence) in zip(layout["names"], points, strict=True):
         if confidence >= MIN_CONFIDENCE:
@@ -147,7 +148,7 @@ def draw(
 
 
 def _point(name: str, part: str, x: float, y: float, confidence: float, unit: float) -> Point:
-    radius = unit * (0.9 + 0.8 * confidence)
+    radius = unit * (0.8 + 0.6 * confidence)
     return Point(
         name=name,
         part=part,
@@ -181,6 +182,8 @@ def _box(
 
 
 def _circle(x: float, y: float, r: float) -> str:
+    # Rounded once: half circles over a chord shorter than their diameter would bulge.
+    r = round(r, 1)
     half = f"a{r:.1f} {r:.1f} 0 1 0"
     return f"M{x - r:.1f} {y:.1f}{half} {2 * r:.1f} 0{half} {-2 * r:.1f} 0Z"
 

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from portal.dogs.models import Dog, DogQuerySet, Photo, TemperamentValue
 from portal.dogs.temperament import SCALE, Answer, Trait
+from portal.matching.framing import frames
 from portal.matching.models import Match, MatchQuerySet
 
 if TYPE_CHECKING:
@@ -116,12 +117,16 @@ def badges(dog: Dog, wanted: Iterable[str] = ()) -> list[Badge]:
 
 @dataclass(frozen=True)
 class Card:
-    """A dog in a list; with `match` when it stands in an answer."""
+    """A dog in a list; with `match` when it stands in an answer.
+
+    `frame` is the class that puts the dog into the card's window.
+    """
 
     dog: Dog
     photo: Photo | None
     badges: list[Badge]
     match: Match | None = None
+    frame: str = ""
 
     @property
     def likeness(self) -> str:
@@ -137,7 +142,12 @@ def for_cards(dogs: DogQuerySet) -> DogQuerySet:
 def dog_cards(dogs: Iterable[Dog], wanted: Iterable[str] = ()) -> list[Card]:
     """Cards of dogs that came through `for_cards`."""
     asked = list(wanted)
-    return [Card(dog, first_photo(dog), badges(dog, asked)) for dog in dogs]
+    pairs = [(dog, first_photo(dog)) for dog in dogs]
+    framed = frames(photo for _dog, photo in pairs)
+    return [
+        Card(dog, photo, badges(dog, asked), frame=framed.get(photo.pk, "") if photo else "")
+        for dog, photo in pairs
+    ]
 
 
 def searchable_first(dog: Dog) -> list[Photo]:
@@ -177,14 +187,17 @@ class Answers:
 
 
 def answers(matches: MatchQuerySet, wanted: Iterable[str] = ()) -> Answers:
-    """Matches that can still be adopted, as cards. Three queries."""
+    """Matches that can still be adopted, as cards. Four queries."""
     asked = list(wanted)
     rows = (
         matches.adoptable()
         .select_related("dog__shelter", "photo")
         .prefetch_related("dog__temperament")
     )
-    cards = [Card(m.dog, m.photo, badges(m.dog, asked), m) for m in rows]
+    framed = frames(match.photo for match in rows)
+    cards = [
+        Card(m.dog, m.photo, badges(m.dog, asked), m, framed.get(m.photo_id, "")) for m in rows
+    ]
 
     def band(name: str) -> list[Card]:
         return [card for card in cards if card.match and card.match.band == name]

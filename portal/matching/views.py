@@ -201,6 +201,7 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
         "colours": [str(Colour(c).label) for c in found.colours if c in Colour.values],
         "neutered": presentation.yes_no(found.neutered),
         "partner": partner_of(request, found),
+        "can_edit": Dog.objects.editable_by(request.user).filter(pk=found.pk).exists(),
     }
     return render(request, "pages/dog.html", context)
 

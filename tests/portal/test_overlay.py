@@ -58,6 +58,14 @@ def test_every_part_has_its_own_shape():
     assert commands["neck"] == commands["right_hip"] == "MLLLZ"
 
 
+@pytest.mark.parametrize("confidence", [0.3, 0.36, 0.59, 0.87, 1.0])
+def test_a_circle_is_round(confidence):
+    [point] = overlay(points=[[0.5, 0.5, confidence], *[[0, 0, 0]] * 5]).points
+    first, second = (half.rstrip("Z").split() for half in point.path.split("a")[1:])
+    assert float(first[0]) == float(first[1])
+    assert float(first[5]) == -float(second[5]) == pytest.approx(2 * float(first[0]))
+
+
 def test_a_surer_point_is_larger():
     left, right = (point.path for point in overlay().points[:2])
     assert float(left.split("a")[1].split()[0]) > float(right.split("a")[1].split()[0])
