@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.dogs.models import Dog
-from portal.jobs.models import Job
+from portal.jobs.models import Job, WorkerHeartbeat
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Query, Ranking
 
 SLOW_AFTER = timedelta(seconds=8)
+# A worker that has not been heard of for so long is not there.
+ALIVE = timedelta(seconds=30)
 # (seconds waited, milliseconds until the page asks again)
 DELAYS = ((1.5, 200), (5, 400), (20, 1000))
 LONGEST_DELAY = 3000
@@ -72,8 +74,23 @@ class Progress:
         return timezone.now() - self.job.created_at if self.job else timedelta(0)
 
     @property
-    def is_slow(self) -> bool:
-        return self.waited > SLOW_AFTER
+    def hold_up(self) -> str:
+        """Why it takes longer than people are used to; "" while it does not."""
+        if self.job is None or self.waited < SLOW_AFTER:
+            return ""
+        if self.job.state == Job.State.QUEUED:
+            since = timezone.now() - ALIVE
+            worker = WorkerHeartbeat.objects.filter(queue=self.job.queue, beat_at__gte=since)
+            ready = worker.values_list("ready", flat=True).first()
+            if ready is None:
+                return _(
+                    "Search is away for a moment. Your photo keeps its place; nothing is lost."
+                )
+            if not ready:
+                return _(
+                    "Search is starting up. This can take a minute; your photo keeps its place."
+                )
+        return _("Many photos came in at once. You can leave this page open, or come back to it.")
 
     @property
     def delay(self) -> int:

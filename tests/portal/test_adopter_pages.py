@@ -278,7 +278,19 @@ def test_it_asks_less_often_the_longer_it_takes(client, sent):
     Job.objects.update(created_at=timezone.now() - timedelta(minutes=1))
     assert soon <= 300
     assert delay() >= 1000
-    assert "longer than usual" in text(client.get(f"/search/{sent.pk}/"))
+
+
+def test_a_wait_has_a_reason(client, sent):
+    def shown():
+        return text(client.get(f"/search/{sent.pk}/"))
+
+    assert "keeps its place" not in shown()
+    Job.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    assert "Search is away" in shown()
+    jobs.beat_worker(queue="interactive", ready=False)
+    assert "Search is starting up" in shown()
+    jobs.beat_worker(queue="interactive", ready=True)
+    assert "Many photos came in at once" in shown()
 
 
 def test_htmx_gets_the_answer_alone_with_the_keypoints_beside_it(client, sent, version):
