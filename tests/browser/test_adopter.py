@@ -61,13 +61,11 @@ def test_from_a_photo_to_a_dog(page: Page, photo: Path, pictures: Path) -> None:
     expect(first.locator(".likeness-word")).to_have_text("Strong likeness")
     scores = [int(text) for text in page.locator(".card .likeness .number").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
-    picture(page, pictures / "results.png")
 
     first.get_by_role("link", name="Compare").click()
     expect(page.locator(".compare-frame svg.overlay")).to_have_count(2)
     face = page.locator(".kp--face").first
     expect(face).to_be_visible()
-    picture(page, pictures / "compare.png")
     page.get_by_label("face").uncheck()
     expect(face).to_be_hidden()
     expect(page.locator(".kp--box").first).to_be_hidden()
@@ -90,6 +88,18 @@ def test_from_a_photo_to_a_dog(page: Page, photo: Path, pictures: Path) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 404
+
+
+def test_an_example_is_one_click_away(page: Page, pictures: Path) -> None:
+    page.goto("/")
+    expect(page.locator(".example")).to_have_count(6)
+    page.locator(".example").nth(3).click()
+    page.wait_for_selector(DONE)
+    expect(page.locator(".card").first).to_be_visible()
+    picture(page, pictures / "results.png")
+    page.get_by_role("link", name="Compare").first.click()
+    expect(page.locator(".compare-frame img")).to_have_count(2)
+    picture(page, pictures / "compare.png")
 
 
 def test_filters_stay_in_the_address_and_can_be_taken_back(page: Page, photo: Path) -> None:
