@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, Trait
@@ -28,7 +29,8 @@ class Breed(models.Model):
         ordering = ["name_en"]
 
     def __str__(self) -> str:
-        return self.name_en
+        """Its name in the reader's language, where it has one there."""
+        return self.name_ko if self.name_ko and get_language() == "ko" else self.name_en
 
 
 class Colour(models.TextChoices):

@@ -140,4 +140,5 @@ class Choices:
     def breeds(self) -> list[Option]:
         wanted = self.filters.breed
         breeds = Breed.objects.filter(dogs__status=Dog.Status.AVAILABLE).distinct()
-        return [Option("breed", b.slug, str(b), b.slug in wanted) for b in breeds]
+        options = [Option("breed", b.slug, str(b), b.slug in wanted) for b in breeds]
+        return sorted(options, key=lambda option: str(option.label))

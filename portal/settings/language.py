@@ -7,6 +7,8 @@ from .environment import BASE_DIR, env
 __all__ = [
     "LANGUAGES",
     "LANGUAGE_CODE",
+    "LANGUAGE_COOKIE_AGE",
+    "LANGUAGE_COOKIE_SAMESITE",
     "LOCALE_PATHS",
     "TIME_ZONE",
     "USE_I18N",
@@ -15,6 +17,9 @@ __all__ = [
 
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+# What somebody chose in the footer, for a year; until then the browser's wish decides.
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Seoul")
