@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ml.errors import DataError
 from ml.evaluation.measures import retrieval
 from ml.networks.backbone import load_pretrained, save_weights
-from ml.networks.embedder import EmbedderNetwork, Pool
+from ml.networks.embedder import EmbedderNetwork, Pool, ProjectionHead
 from ml.runtime import Network, compile_network
 from ml.subject import SubjectFinder, squash
 from ml.training import augment
@@ -36,8 +36,10 @@ class EmbedderConfig:
     `frozen_blocks` of the backbone stay as they are; with all of them frozen, `views` views of each
     photo are passed through once and only the head is trained, in minutes. `positives` is "views"
     (NT-Xent: two views of one photo belong together) or "labels" (all photos of one label do as
-    well). `contrast` and `distil` weigh that loss and the likenesses of the start backbone at
-    `teacher_sizes`. `jitter` is the strength of colour changes: coat colour is part of likeness.
+    well); `labelled_share` of each batch are labelled photos. `contrast` and `distil` weigh that
+    loss and holding on to the likenesses of the start backbone at `teacher_sizes`. With `principal`
+    the head starts as the projection on the principal directions of the features. `jitter` is the
+    strength of colour changes: coat colour is part of likeness.
     """
 
     sources: tuple[Source, ...] = field(default_factory=tuple)
@@ -49,6 +51,8 @@ class EmbedderConfig:
     frozen_blocks: int = 0
     views: int = 4
     positives: Literal["views", "labels"] = "views"
+    labelled_share: float = 0.0
+    principal: bool = False
     contrast: float = 1.0
     distil: float = 0.0
     teacher_sizes: tuple[int, ...] = (224,)
@@ -114,6 +118,10 @@ def train_embedder(
         network = _feature_network(module, config.size, config.threads)
         views = _cached_views(network, used, config, out)
         clean = _clean_features(network, kept.paths, config.size)
+    if config.principal:
+        if views is None:
+            raise DataError("'principal' needs a frozen backbone. Freeze all of its blocks.")
+        start_as_projection(module.head, torch.from_numpy(views[:, 0].astype(np.float32)))
     groups = [
         {"params": list(module.head.parameters()), "lr": config.rate},
         {
@@ -127,7 +135,7 @@ def train_embedder(
 
     def batches(epoch: int) -> Iterator[tuple[torch.Tensor, ...]]:
         seed = config.seed + 1000 * epoch
-        order, partners = pairs(used.labels, config.positives, seed)
+        order, partners = pairs(used.labels, config.positives, seed, config.labelled_share)
         if views is None:
             yield from DataLoader(
                 PixelPairs(used, order, partners, config, seed),
@@ -139,7 +147,7 @@ def train_embedder(
         chance = np.random.default_rng(seed)
         for start in range(0, len(order) - config.batch + 1, config.batch):
             rows, others = (x[start : start + config.batch] for x in (order, partners))
-            picked = [chance.integers(0, config.views, config.batch) for _ in range(2)]
+            picked = [chance.integers(0, views.shape[1], config.batch) for _ in range(2)]
             yield (
                 torch.from_numpy(views[rows, picked[0]].astype(np.float32)),
                 torch.from_numpy(views[others, picked[1]].astype(np.float32)),
@@ -199,12 +207,40 @@ def contrast(
     return supervised_contrastive(torch.cat([one, two]), torch.cat([own, own]), config.temperature)
 
 
+def start_as_projection(head: ProjectionHead, features: torch.Tensor) -> None:
+    """Make the head project features (n, C) on their principal directions, without centring.
+
+    The first layer passes them on, lifted above zero so that the ReLU leaves nearly all as they
+    are; the second lowers and projects them.
+    """
+    first, second = head.layers[0], head.layers[2]
+    assert isinstance(first, torch.nn.Linear)
+    assert isinstance(second, torch.nn.Linear)
+    lift = 2 * float(features.std())
+    directions = torch.linalg.svd(features, full_matrices=False).Vh[: second.weight.shape[0]]
+    with torch.no_grad():
+        first.weight.copy_(torch.eye(features.shape[1]))
+        first.bias.fill_(lift)
+        second.weight.copy_(directions)
+        second.bias.copy_(-lift * directions.sum(1))
+
+
 def pairs(
-    labels: np.ndarray, positives: Literal["views", "labels"], seed: int
+    labels: np.ndarray,
+    positives: Literal["views", "labels"],
+    seed: int,
+    labelled_share: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Every row once in random order, and its partner: itself, or half the time its label's."""
+    """Every row once in random order, and its partner: itself, or half the time its label's.
+
+    A random `labelled_share` of the places goes to rows drawn from the labelled ones instead.
+    """
     chance = np.random.default_rng(seed)
     order = chance.permutation(len(labels))
+    known = np.flatnonzero(labels >= 0)
+    if labelled_share and len(known):
+        places = chance.random(len(order)) < labelled_share
+        order[places] = chance.choice(known, places.sum())
     partners = order.copy()
     if positives == "labels":
         members = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
@@ -305,11 +341,15 @@ def _teacher(config: EmbedderConfig, crops: Crops, data: Path, out: Path) -> tor
 
 
 def _cached_views(network: Network, crops: Crops, config: EmbedderConfig, out: Path) -> np.ndarray:
-    """Features (n, views, C) float16 of random views, computed once and kept below `out`."""
+    """Features (n, 1 + views, C) float16 of the crop itself and of random views.
+
+    Computed once and kept below `out`.
+    """
     stored = out / "views.npy"
     if not stored.is_file():
         rows = np.arange(len(crops))
-        parts: list[list[np.ndarray]] = []
+        clean = _clean_features(network, crops.paths, config.size).numpy().astype(np.float16)
+        parts: list[list[np.ndarray]] = [[clean]]
         for number in range(0, config.views, 2):
             pixels = PixelPairs(crops, rows, rows, config, seed=config.seed + number)
             loader = DataLoader(pixels, 32, num_workers=config.workers)

@@ -45,8 +45,8 @@ def relational_distillation(
     """How far the likenesses within a batch are from a teacher's (n, t) unit rows.
 
     For each row the cross entropy between the softmax over all other rows of the teacher's cosines
-    and the student's (Tejankar et al. 2021, ISD, without the queue), plus the mean squared
-    difference of the cosines themselves, so that their scale is kept too.
+    and the student's (Tejankar et al. 2021, ISD, without the queue), plus ten times the mean
+    squared difference of the cosines themselves, so that their scale is kept too.
     """
     others = ~torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     ours = (vectors @ vectors.T)[others].view(len(vectors), -1)
@@ -54,4 +54,4 @@ def relational_distillation(
     target = (theirs / temperature).softmax(1)
     ranking = -(target * (ours / temperature).log_softmax(1)).sum(1).mean()
     entropy = -(target * target.clamp(min=1e-12).log()).sum(1).mean()
-    return ranking - entropy + F.mse_loss(ours, theirs)
+    return ranking - entropy + 10 * F.mse_loss(ours, theirs)

@@ -10,11 +10,16 @@ from PIL import Image
 
 from ml.embedder import Embedder
 from ml.errors import DataError
-from ml.networks.embedder import EmbedderNetwork
+from ml.networks.embedder import EmbedderNetwork, ProjectionHead
 from ml.spec import KeypointLayout, Likeness, ModelSpec
 from ml.subject import Subject, SubjectFinder
 from ml.training.data import Source
-from ml.training.embedder import EmbedderConfig, pairs, train_embedder
+from ml.training.embedder import (
+    EmbedderConfig,
+    pairs,
+    start_as_projection,
+    train_embedder,
+)
 from ml.training.release import network_of
 from ml.training.subject import (
     NO_BOX,
@@ -88,7 +93,13 @@ def test_subject_learns_and_its_weights_load(root: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "changes",
     [
-        {"frozen_blocks": 6, "positives": "labels", "distil": 1.0, "teacher_sizes": (48,)},
+        {
+            "frozen_blocks": 6,
+            "positives": "labels",
+            "labelled_share": 0.5,
+            "distil": 1.0,
+            "teacher_sizes": (48,),
+        },
         {"frozen_blocks": 5},
     ],
     ids=["head with labels and a teacher", "SimCLR through the last blocks"],
@@ -135,6 +146,22 @@ def test_partners_share_a_label_and_every_row_comes_once() -> None:
     assert np.array_equal(order[labels[order] < 0], partners[labels[order] < 0])
     order, partners = pairs(labels, "views", seed=0)
     assert np.array_equal(order, partners)
+
+
+def test_labelled_share_of_a_batch() -> None:
+    labels = np.array([-1] * 900 + [0] * 50 + [1] * 50)
+    order, _ = pairs(labels, "labels", seed=0, labelled_share=0.5)
+    assert len(order) == len(labels)
+    assert 0.45 < (labels[order] >= 0).mean() < 0.65
+
+
+def test_a_head_that_starts_as_a_projection_keeps_cosines() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(400, 12) @ torch.randn(12, 32)
+    head = ProjectionHead(32, 16)
+    start_as_projection(head, features)
+    ours, theirs = (torch.nn.functional.normalize(x, dim=1) for x in (head(features), features))
+    assert (ours @ ours.T - theirs @ theirs.T).abs().mean() < 0.03
 
 
 def test_generalised_iou_by_hand() -> None:
