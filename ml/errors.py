@@ -26,7 +26,7 @@ class PawkinError(Exception):
         return f"{self.message} ({self.detail})" if self.detail else self.message
 
 
-class ImageRejected(PawkinError):  # noqa: N818
+class ImageRejected(PawkinError):
     """These bytes are not a photo that can be used.
 
     Codes: empty_file, file_too_large, not_an_image, unsupported_format, too_many_pixels,
@@ -41,7 +41,7 @@ _NO_DOG = {
 }
 
 
-class NoSubject(PawkinError):  # noqa: N818
+class NoSubject(PawkinError):
     """No dog in the photo; `kind` says what was seen instead. Code: no_dog."""
 
     kind: OtherKind
@@ -54,7 +54,7 @@ class NoSubject(PawkinError):  # noqa: N818
         return NoSubject, (self.kind, self.detail)
 
 
-class ModelMissing(PawkinError):  # noqa: N818
+class ModelMissing(PawkinError):
     """No model of that name, or its weights are not where the spec says. Code: unknown_model."""
 
     def __init__(self, message: str, detail: str = "") -> None:
@@ -64,7 +64,7 @@ class ModelMissing(PawkinError):  # noqa: N818
         return ModelMissing, (self.message, self.detail)
 
 
-class ModelMismatch(PawkinError):  # noqa: N818
+class ModelMismatch(PawkinError):
     """Weights, spec or fingerprint do not belong together. Code: model_mismatch."""
 
     def __init__(self, message: str, detail: str = "") -> None:
