@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,14 +55,17 @@ class Analyser:
 
         With a `cache_dir` that an earlier process filled, no torch is imported on a CPU.
         """
+        options: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "cache_dir": cache_dir,
+            "directory": directory,
+        }
         return cls(
             spec,
-            *(
-                part.load(
-                    spec, device=device, threads=threads, cache_dir=cache_dir, directory=directory
-                )
-                for part in (SubjectFinder, Embedder, PoseEstimator)
-            ),
+            SubjectFinder.load(spec, **options),
+            Embedder.load(spec, **options),
+            PoseEstimator.load(spec, **options),
         )
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]:
