@@ -8,7 +8,7 @@ import numpy as np
 from ml.drawn.breeds import BREEDS, Look
 from ml.drawn.params import DrawnDog
 
-SHELTERS = ("Hanbit Shelter, Seoul", "Namsan Animal Haven", "Haeun Dog Shelter, Suwon")
+SHELTERS = ("Hanbit Shelter", "Namsan Animal Haven", "Haeun Dog Shelter")
 NAMES = (
     "Bori", "Mandu", "Choco", "Duri", "Kong", "Ruby", "Haru", "Dubu", "Mango", "Toby", "Byeol",
     "Latte", "Momo", "Happy", "Sol", "Cookie", "Gomi", "Bella", "Nuri", "Coco", "Danchu", "Milo",

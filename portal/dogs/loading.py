@@ -26,7 +26,7 @@ from portal.shelters.services import create_shelter
 # nobody.
 DEMO_SHELTERS: tuple[dict[str, str], ...] = (
     {
-        "name": "Hanbit Shelter, Seoul",
+        "name": "Hanbit Shelter",
         "city": "Seoul",
         "address": "12 Riverside Road",
         "phone": "02-000-0101",
@@ -40,7 +40,7 @@ DEMO_SHELTERS: tuple[dict[str, str], ...] = (
         "opening_hours": "Wed–Sun 11:00–18:00",
     },
     {
-        "name": "Haeun Dog Shelter, Suwon",
+        "name": "Haeun Dog Shelter",
         "city": "Suwon",
         "address": "48 Lake Street",
         "phone": "031-000-0103",
