@@ -44,8 +44,8 @@ class SubjectConfig:
     weight_decay: float = 0.02
     patience: int = 4
     box_weight: float = 2.0
-    dog_at_least: float = 0.5
-    margin: float = 0.1
+    dog_at_least: float = 0.4
+    margin: float = 0.05
     seed: int = 0
     workers: int = 1
     threads: int = 0
