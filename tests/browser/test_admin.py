@@ -22,7 +22,6 @@ def test_reindexing_with_progress_and_going_back(
     page.get_by_role("button", name="Build it").click()
     bar = page.get_by_role("progressbar", name="Photos described")
     expect(bar).to_be_visible()
-    expect(page.locator("#versions")).to_contain_text("photos a second", timeout=REINDEXED)
     page.locator("#reindex-title").scroll_into_view_if_needed()
     page.screenshot(path=pictures / "manage-reindex.png")
     expect(bar).to_be_hidden(timeout=REINDEXED)
