@@ -203,6 +203,11 @@ def beat_worker(*, queue: str, ready: bool) -> None:
     )
 
 
+def forget_workers() -> None:
+    """Before workers are started: what earlier ones said of themselves is no longer true."""
+    WorkerHeartbeat.objects.all().delete()
+
+
 def _change(job: Job, **changes: Any) -> bool:
     """Changes a running job as long as it is the one this caller started; the object follows."""
     own = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, lease=job.lease)

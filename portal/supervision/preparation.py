@@ -91,17 +91,21 @@ def prepare_environment(data: Path, host: str, port: int) -> None:
 
 
 def prepare_database() -> None:
-    """Bring the database to this version's tables. Raises CannotStart."""
+    """Bring the database to this version's tables, without workers. Raises CannotStart."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     try:
         django.setup()
+        # Models can be imported only now.
+        from portal.jobs import services
+
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             say("Preparing the database")
             call_command("migrate", interactive=False, verbosity=0)
+        services.forget_workers()
         connection.close()
     except (ImproperlyConfigured, OperationalError) as error:
         raise CannotStart(f"The database cannot be used: {error}") from None

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from portal.jobs.models import WorkerHeartbeat
+from portal.jobs.services import beat_worker
 from portal.supervision.preparation import (
     CannotStart,
     collect_static_files,
     only_one,
+    prepare_database,
     prepare_environment,
     usable_port,
 )
@@ -61,6 +64,13 @@ def test_only_named_hosts_are_answered(
     assert environment.get("ALLOWED_HOSTS") == allowed
     assert environment["PAWKIN_OWN_REDIS"] == "false", "the one in REDIS_URL is used"
     assert environment["REDIS_URL"] == "redis://elsewhere/0"
+
+
+@pytest.mark.django_db
+def test_workers_of_an_earlier_run_do_not_count() -> None:
+    beat_worker(queue="interactive", ready=True)
+    prepare_database()
+    assert not WorkerHeartbeat.objects.exists()
 
 
 def test_static_files_are_collected_again_only_after_a_change(
