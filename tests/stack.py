@@ -4,6 +4,7 @@
 test may kill what it likes: the supervisor starts it again.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -57,8 +58,10 @@ class Stack(Installation):
         sign = signs.get(name, f"{name}@")
         supervisor = psutil.Process(self.process.pid).children()[0]
         for process in supervisor.children():
-            if any(sign in argument for argument in process.cmdline()):
-                return process
+            # One may end while it is looked at.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(sign in argument for argument in process.cmdline()):
+                    return process
         raise LookupError(f"{name} does not run")
 
     def broker(self) -> "redis.Redis":
