@@ -2,8 +2,12 @@
 
 import csv
 import json
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,29 +114,24 @@ def write_dataset(
     wildly: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write photos, `keypoints.json` (COCO) and `dogs.csv` under `out`; the number of photos."""
+    """Write photos, `keypoints.json` (COCO) and `dogs.csv` under `out`; the number of photos.
+
+    Dogs are drawn side by side, one a processor, and come out the same in any number of them.
+    """
     listed = demo_dogs(dogs, seed, side, wildly=wildly)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for done, dog in enumerate(listed, 1):
-        folder = out / dog.slug
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, (scene, size) in enumerate(dog.scenes, 1):
-            drawing = render(dog.dog, scene, size)
-            path = folder / f"{number}.jpg"
-            save(drawing, path)
-            key = len(images) + 1
-            images.append(
-                {
-                    "id": key,
-                    "file_name": path.relative_to(out).as_posix(),
-                    "width": size[0],
-                    "height": size[1],
-                }
-            )
-            annotations.append(annotation(drawing, key))
-        if progress:
-            progress(done, len(listed))
+    # Forked children would inherit locks of libraries whose threads they lack.
+    spawn = multiprocessing.get_context("spawn")
+    processes = max(1, min(os.cpu_count() or 1, len(listed)))
+    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        for done, photos in enumerate(pool.map(partial(write_photos, out), listed), 1):
+            for image, known in photos:
+                key = len(images) + 1
+                images.append({"id": key, **image})
+                annotations.append({"id": key, "image_id": key, **known})
+            if progress:
+                progress(done, len(listed))
     (out / "keypoints.json").write_text(json.dumps(coco(images, annotations)))
     with (out / "dogs.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS)
@@ -141,17 +140,33 @@ def write_dataset(
     return len(images)
 
 
+def write_photos(out: Path, dog: Listed) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Draw a dog in all its scenes; what COCO says of each photo and of the dog in it."""
+    folder = out / dog.slug
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, (scene, size) in enumerate(dog.scenes, 1):
+        drawing = render(dog.dog, scene, size)
+        path = folder / f"{number}.jpg"
+        save(drawing, path)
+        image = {
+            "file_name": path.relative_to(out).as_posix(),
+            "width": size[0],
+            "height": size[1],
+        }
+        written.append((image, annotation(drawing)))
+    return written
+
+
 def save(drawing: Drawing, path: Path, quality: int = QUALITY) -> None:
     Image.fromarray(drawing.image).save(path, quality=quality, optimize=True)
 
 
-def annotation(drawing: Drawing, key: int) -> dict[str, Any]:
-    """A COCO keypoint annotation with posture and view."""
+def annotation(drawing: Drawing) -> dict[str, Any]:
+    """A COCO keypoint annotation with posture and view, but for its ids."""
     x0, y0, x1, y1 = drawing.box
     points = [round(float(v), 2) for v in drawing.keypoints.reshape(-1)]
     return {
-        "id": key,
-        "image_id": key,
         "category_id": 1,
         "bbox": [round(v, 2) for v in (x0, y0, x1 - x0, y1 - y0)],
         "area": round((x1 - x0) * (y1 - y0), 2),
