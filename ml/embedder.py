@@ -64,14 +64,25 @@ class Embedder:
 
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """(n, dimension) float32 rows of length 1; crops are (H, W, 3) uint8 RGB of any sizes."""
-        rows = [np.zeros((0, self.dimension), np.float32)]
+        return self.describe(crops)[0]
+
+    def describe(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """As `embed`, and beside it the features (n, C) float32 that a classifier reads.
+
+        With no crop at all the features are (0, 0).
+        """
+        if not crops:
+            return np.zeros((0, self.dimension), np.float32), np.zeros((0, 0), np.float32)
+        rows, read = [], []
         for start in range(0, len(crops), _BATCH):
             pixels = np.stack([squash(c, self._size) for c in crops[start : start + _BATCH]])
-            (vectors,) = self._network(pixels)
+            vectors, features = self._network(pixels)
             if self._mirror:
-                vectors = vectors + self._network(pixels[:, :, ::-1])[0]
+                mirrored = self._network(pixels[:, :, ::-1])
+                vectors, features = vectors + mirrored[0], (features + mirrored[1]) / 2
             rows.append(unit(vectors))
-        return np.concatenate(rows)
+            read.append(features)
+        return np.concatenate(rows), np.concatenate(read)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

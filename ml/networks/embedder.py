@@ -23,7 +23,10 @@ class ProjectionHead(nn.Module):
 
 
 class EmbedderNetwork(nn.Module):
-    """Dog crop to unit vector: uint8 (n, H, W, 3) to float (n, dimension)."""
+    """Dog crop to unit vector: uint8 (n, H, W, 3) to float (n, dimension), and its features.
+
+    The features (n, C), before the head, are what a classifier on this embedder reads.
+    """
 
     def __init__(
         self, architecture: str, size: tuple[int, int], dimension: int = 128, pool: Pool = "cls"
@@ -39,8 +42,9 @@ class EmbedderNetwork(nn.Module):
         tokens = self.backbone.forward_features(self.normalise(pixels))  # type: ignore[operator]
         return pool_tokens(tokens, self.pool)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return F.normalize(self.head(self.features(pixels)), dim=-1)
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.features(pixels)
+        return F.normalize(self.head(features), dim=-1), features
 
 
 def pool_tokens(tokens: torch.Tensor, pool: Pool) -> torch.Tensor:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 # Part of every cache key: raise it when conversion changes.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def compile_openvino(

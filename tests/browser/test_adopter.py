@@ -235,8 +235,10 @@ def test_by_keyboard_alone(page: Page, photo: Path) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("input[name=photo]")).to_be_focused()
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Tab")
         page.keyboard.press("Enter")
     chooser.value.set_files(photo)
     page.wait_for_selector(DONE)

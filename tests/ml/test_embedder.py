@@ -6,10 +6,11 @@ from ml.spec import NetworkSpec
 
 
 def network(batch: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Red of the left half, green of the left half, blue of the right half, plus one."""
+    """Red of the left half, green of the left half, blue of the right half, plus one; twice."""
     left, right = batch[:, :, : batch.shape[2] // 2], batch[:, :, batch.shape[2] // 2 :]
     parts = left[..., 0], left[..., 1], right[..., 2]
-    return (np.stack([p.mean((1, 2)) for p in parts], 1).astype(np.float32) + 1,)
+    means = np.stack([p.mean((1, 2)) for p in parts], 1).astype(np.float32)
+    return means + 1, means
 
 
 def embedder(**options: object) -> Embedder:
@@ -35,8 +36,16 @@ def test_unit_rows_in_order_beyond_one_batch() -> None:
         assert row == pytest.approx(colour / np.linalg.norm(colour), abs=1e-5)
 
 
+def test_features_stand_beside_the_vectors_unscaled() -> None:
+    vectors, features = embedder().describe(crops(20))
+    assert vectors == pytest.approx(embedder().embed(crops(20)))
+    for row, crop in zip(features, crops(20), strict=True):
+        assert row == pytest.approx(crop[0, 0].astype(float), abs=1e-4)
+
+
 def test_nothing_to_embed() -> None:
     assert embedder().embed([]).shape == (0, 3)
+    assert embedder().describe([])[1].shape[0] == 0
 
 
 def test_mirrored_crops_get_one_vector_only_with_mirror() -> None:
@@ -46,3 +55,5 @@ def test_mirrored_crops_get_one_vector_only_with_mirror() -> None:
     plain, mirror = embedder().embed([image, twin]), embedder(mirror=True).embed([image, twin])
     assert mirror[0] == pytest.approx(mirror[1])
     assert plain[0] @ plain[1] < 0.9
+    features = embedder(mirror=True).describe([image, twin])[1]
+    assert features[0] == pytest.approx(features[1])

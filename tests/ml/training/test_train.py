@@ -195,9 +195,9 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 def test_size_is_part_of_the_architecture() -> None:
     module = EmbedderNetwork(ARCHITECTURE, (32, 32))
-    assert module(torch.zeros(2, 32, 32, 3, dtype=torch.uint8)).norm(dim=1).tolist() == (
-        pytest.approx([1, 1])
-    )
+    vectors, features = module(torch.zeros(2, 32, 32, 3, dtype=torch.uint8))
+    assert vectors.norm(dim=1).tolist() == pytest.approx([1, 1])
+    assert features.shape == (2, 64)
 
 
 def _spec(path: Path) -> ModelSpec:
