@@ -38,6 +38,7 @@ class SubjectFinder:
 
     def __init__(self, network: Network, spec: NetworkSpec) -> None:
         self._network = network
+        self.identity = cache_key("subject", spec)
         self._size = spec.size
         self._at_least = float(spec.options["dog_at_least"])
 

@@ -104,7 +104,13 @@ def epoch(training: Sequence[tuple[Source, list[Sample]]], seed: int, number: in
 
 def read(path: Path, max_side: int | None = None) -> np.ndarray:
     """The upright picture of a data set's file; raises ImageRejected where it is unreadable."""
-    return load(path.read_bytes(), _LIMITS, max_side)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageRejected(
+            "not_an_image", "This file cannot be read. Check its permissions.", str(error.strerror)
+        ) from error
+    return load(data, _LIMITS, max_side)
 
 
 def read_all(
@@ -121,6 +127,18 @@ def read_all(
 def picture(sample: Sample, max_side: int | None = None) -> Image.Image:
     """The sample's picture for Pillow's transforms; boxes refer to it only without `max_side`."""
     return Image.fromarray(read(sample.path, max_side))
+
+
+def file_key(path: Path) -> str:
+    """Names a file with what it holds, by path, size and time of change, without reading it.
+
+    What was computed of a file is kept under its key: a file changed since has another.
+    """
+    try:
+        told = path.stat()
+    except OSError:
+        return f"{path} missing"
+    return f"{path} {told.st_size} {told.st_mtime_ns}"
 
 
 def image_files(folder: Path) -> list[Path]:

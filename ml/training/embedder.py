@@ -22,7 +22,7 @@ from ml.runtime import Network, compile_network
 from ml.subject import SubjectFinder, squash
 from ml.training import augment
 from ml.training.config import config_hash
-from ml.training.crops import cut_crops
+from ml.training.crops import cut_files
 from ml.training.data import Sample, Source, split
 from ml.training.loop import Metrics, Schedule, fit, seed_everything
 from ml.training.losses import nt_xent, relational_distillation, supervised_contrastive
@@ -93,7 +93,7 @@ def train_embedder(
     if config.threads:
         torch.set_num_threads(config.threads)
     training, validation = split(config.sources, data)
-    cut = functools.partial(cut_crops, finder=finder, margin=margin, folder=out / "crops")
+    cut = functools.partial(cut_files, finder=finder, margin=margin, folder=out / "crops")
     training = [(source, _share(source, samples, config.seed)) for source, samples in training]
     validation = [(source, samples) for source, samples in validation if source.labelled]
     used, kept = _crops(training, cut), _crops(validation, cut)

@@ -74,7 +74,7 @@ def subject_config(**changes: object) -> SubjectConfig:
 
 class WholePhoto(SubjectFinder):
     def __init__(self) -> None:
-        pass
+        self.identity = "whole photo"
 
     def find(self, images: object) -> list[Subject]:  # type: ignore[override]
         return [Subject((0, 0, i.shape[1], i.shape[0]), 1.0) for i in images]  # type: ignore[attr-defined]
