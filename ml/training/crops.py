@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ml.errors import ImageRejected
 from ml.subject import Subject, SubjectFinder, crop, squash
-from ml.training.data import Sample, file_key, read_all
+from ml.training.data import PLAIN, Preparation, Sample, file_key, read_all
 
 _BATCH = 32
 _MAX_SIDE = 640
@@ -41,18 +41,24 @@ class CropCache:
 
 
 def cut_crops(
-    samples: Sequence[Sample], finder: SubjectFinder, margin: float, folder: Path, side: int = 256
+    samples: Sequence[Sample],
+    finder: SubjectFinder,
+    margin: float,
+    folder: Path,
+    side: int = 256,
+    preparation: Preparation = PLAIN,
 ) -> CropCache:
-    """The crop of each sample's dog with `margin` around it, kept below `folder`.
+    """The crop of each sample's dog with `margin` around it, prepared, kept below `folder`.
 
-    A killed run goes on where it was. A crop is used again only for the same finder, margin, side
-    and file (by its path, size and time of change), also in a later run with other samples. Of
-    several processes that ask at once, one cuts and the others wait. Unreadable photos are named.
+    A killed run goes on where it was. A crop is used again only for the same finder, margin, side,
+    preparation and file (by its path, size and time of change), also in a later run with other
+    samples. Of several processes that ask at once, one cuts and the others wait. Unreadable photos
+    are named.
     """
     if not samples:
         return CropCache(np.zeros((0, side, side, 3), np.uint8), np.zeros(0, bool))
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = _digest([finder.identity, margin, side])
+    recipe = _digest([finder.identity, margin, side, asdict(preparation)])
     keys = [file_key(sample.path) for sample in samples]
     place = folder / f"{recipe}-{_digest(keys)}"
     with _alone(folder):
@@ -76,7 +82,8 @@ def cut_crops(
                 for (row, image), subject in zip(images.items(), subjects, strict=True):
                     marks[row] = _NO_DOG
                     if isinstance(subject, Subject):
-                        pixels[row] = squash(crop(image, subject.box, margin), (side, side))
+                        cut = squash(crop(image, subject.box, margin), (side, side))
+                        pixels[row] = preparation(cut)
                         marks[row] = _CUT
                 pixels.flush()  # so that no row is marked whose pixels are not on disk
                 states[rows] = [marks[row] for row in rows]

@@ -127,6 +127,9 @@ class Preparation:
         return image
 
 
+PLAIN = Preparation()
+
+
 def samples_of(source: Source, root: Path) -> list[Sample]:
     """Every sample of a source in a fixed order; raises DataError where there are none."""
     folder = root / source.images

@@ -12,7 +12,7 @@ from PIL import Image
 from ml.errors import NoSubject
 from ml.subject import Subject, SubjectFinder
 from ml.training.crops import cut_crops, cut_files
-from ml.training.data import Sample
+from ml.training.data import Preparation, Sample
 
 SHADES = 70  # more than two batches
 
@@ -104,6 +104,10 @@ def test_nothing_stale_is_used(samples: list[Sample], tmp_path: Path) -> None:
     ):
         cut_crops(samples, finder, margin, folder, side=side)
         assert finder.seen == SHADES + 1
+    prepared = LeftHalf()
+    crops = cut_crops(samples, prepared, 0.0, folder, 16, Preparation("grey"))
+    assert prepared.seen == SHADES + 1
+    assert len(set(crops.pixels[60, 0, 0])) == 1
     path = samples[3].path
     Image.new("RGB", (40, 20), (99, 0, 0)).save(path)
     os.utime(path, ns=(1, 1))
