@@ -43,12 +43,7 @@ class Embedder:
             from ml.networks.backbone import load_weights
             from ml.networks.embedder import EmbedderNetwork
 
-            module = EmbedderNetwork(
-                network.architecture,
-                network.size,
-                int(network.options["dimension"]),
-                network.options["pool"],
-            )
+            module = EmbedderNetwork.of(network)
             load_weights(module, path)
             return module
 

@@ -1,6 +1,7 @@
-"""Vision transformers by their timm names, and where their weights come from."""
+"""Image networks by their timm names, and where their weights come from."""
 
 import difflib
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -42,44 +43,90 @@ class Normalise(nn.Module):
 
 
 def build_backbone(architecture: str, size: tuple[int, int], **options: Any) -> nn.Module:
-    """A timm transformer without its classifier; its `forward_features` gives (n, 1 + N, C).
+    """A timm network without its classifier, for inputs of `size` (height, width).
 
-    Raises ModelMissing with the nearest names where timm has no such architecture.
+    Its `forward_features` gives (n, 1 + N, C) for a transformer, a map for others. Raises
+    ModelMissing with the nearest names where timm has no such architecture.
     """
     prepare_torchvision()
     import timm
 
-    if architecture not in timm.list_models():
-        near = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.4)
+    names = [*timm.list_models(), *timm.list_pretrained()]
+    if architecture not in names:
+        near = difflib.get_close_matches(architecture, names, n=3, cutoff=0.4)
         raise ModelMissing(
             f"There is no architecture named '{architecture}'. "
             f"Nearest: {', '.join(near) or 'vit_tiny_patch16_224'}."
         )
-    return timm.create_model(architecture, num_classes=0, img_size=size, **options)
+    options = {"num_classes": 0, **options}
+    try:
+        return timm.create_model(architecture, img_size=size, **options)
+    except TypeError:  # networks that take inputs of any size know no such option
+        return timm.create_model(architecture, **options)
+
+
+def own_normalisation(backbone: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel, in 0 to 1, that timm's weights of it were trained with."""
+    told: dict[str, Any] = backbone.pretrained_cfg  # type: ignore[assignment]
+    return tuple(told.get("mean", IMAGENET_MEAN)), tuple(told.get("std", IMAGENET_STD))
 
 
 def load_pretrained(backbone: nn.Module, path: Path) -> None:
-    """Load timm weights into a backbone, resampling position embeddings to its input size.
+    """Load timm weights into a backbone, fitting position embeddings to its input size.
 
     The classifier of the file is left out. Raises DataError where the file cannot be read and
     ModelMismatch where it is of another architecture.
     """
+    heads = tuple(f"{name}." for name in _classifiers(backbone))
+    state = {name: v for name, v in _read(path).items() if not name.startswith(heads)}
+    # timm keeps what it does to published weights of a family beside the family's class.
+    fitted = getattr(inspect.getmodule(type(backbone)), "checkpoint_filter_fn", None)
     try:
-        state = load_file(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"The weights {path.name} cannot be read.", str(error)) from error
-    from timm.layers import resample_abs_pos_embed
-
-    state = {name: value.float() for name, value in state.items() if not name.startswith("head.")}
-    if "pos_embed" in state and hasattr(backbone, "patch_embed"):
-        grid = backbone.patch_embed.grid_size  # type: ignore[union-attr]
-        state["pos_embed"] = resample_abs_pos_embed(state["pos_embed"], list(grid))  # type: ignore[arg-type]
+        state = fitted(state, backbone) if fitted else state
+    except (KeyError, RuntimeError, AttributeError) as error:
+        raise _mismatch(path, error) from error
+    for name, value in backbone.state_dict().items():
+        if name.endswith("num_batches_tracked"):  # counts that say nothing, often left out
+            state.setdefault(name, value)
     _load_strictly(backbone, state, path)
 
 
+def classifier_rows(backbone: nn.Module, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight (K, C) and bias (K,) float32 of the classifier in a file of timm weights.
+
+    Raises DataError where it has none.
+    """
+    state = _read(path)
+    name = _classifiers(backbone)[0]
+    if f"{name}.weight" not in state or f"{name}.bias" not in state:
+        raise DataError(
+            f"The weights {path.name} carry no classifier '{name}'. Set 'logits' to 0, or name a "
+            "file with one as 'pretrained'."
+        )
+    return state[f"{name}.weight"], state[f"{name}.bias"]
+
+
+def _classifiers(backbone: nn.Module) -> tuple[str, ...]:
+    told: dict[str, Any] = backbone.pretrained_cfg  # type: ignore[assignment]
+    names = told.get("classifier") or "head"
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        state = load_file(path)
+    except Exception as error:  # safetensors raises OSError, its own error or a plain Exception
+        raise DataError(
+            f"The weights {path.name} cannot be read. Name a safetensors file with timm's names, "
+            "for example one that `python -m ml fetch` brings.",
+            str(error),
+        ) from error
+    return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}
+
+
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Load a network's own float16 weights; raises ModelMismatch for another architecture's."""
-    _load_strictly(module, {k: v.float() for k, v in load_file(path).items()}, path)
+    """Load a network's own weights; raises ModelMismatch for another architecture's."""
+    _load_strictly(module, _read(path), path)
 
 
 def save_weights(
@@ -89,17 +136,24 @@ def save_weights(
     architecture: str,
     size: tuple[int, int],
     options: dict[str, Any],
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
 ) -> None:
     """Save float16 safetensors that describe their network in their metadata.
 
-    The description is a NetworkSpec's JSON without what only the finished file knows.
+    The description is a NetworkSpec's JSON without what only the finished file knows. Statistics
+    of batch norms stay as they are: a variance may be too small or too large for float16.
     """
-    state = {k: v.detach().half().contiguous().cpu() for k, v in module.state_dict().items()}
+    halved = {name for name, _ in module.named_parameters()}
+    state = {
+        name: (value.half() if name in halved else value).detach().contiguous().cpu()
+        for name, value in module.state_dict().items()
+    }
     told = {
         "architecture": architecture,
         "size": size,
-        "mean": IMAGENET_MEAN,
-        "std": IMAGENET_STD,
+        "mean": mean,
+        "std": std,
         "options": options,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +164,12 @@ def _load_strictly(module: nn.Module, state: dict[str, torch.Tensor], path: Path
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelMismatch(
-            f"The weights {path.name} belong to another architecture or size.", str(error)[:500]
-        ) from error
+        raise _mismatch(path, error) from error
+
+
+def _mismatch(path: Path, error: Exception) -> ModelMismatch:
+    return ModelMismatch(
+        f"The weights {path.name} belong to another architecture, dimension or size. Name those "
+        "of this one, or change the configuration to theirs.",
+        str(error)[:500],
+    )

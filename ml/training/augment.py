@@ -1,12 +1,20 @@
 """Random views of a picture. All take and give Pillow RGB images; randomness comes in as `chance`.
 
-Boxes are x0, y0, x1, y1 in pixels.
+Boxes are x0, y0, x1, y1 in pixels. Where no box has to follow, `policy` names whole recipes made of
+torchvision's transforms.
 """
 
 import random
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
+import torch
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from ml.compat import prepare_torchvision
+
+Policy = Literal["none", "mild", "randaugment", "trivial", "strong"]
 
 Box = tuple[float, float, float, float]
 
@@ -114,3 +122,43 @@ def clipped(box: Box, size: tuple[int, int]) -> Box:
     x0, x1 = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
     y0, y1 = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
     return x0, y0, x1, y1
+
+
+def policy(
+    name: Policy, size: int, least: float = 0.8, jitter: float = 0.4
+) -> Callable[[np.ndarray, int], np.ndarray]:
+    """A recipe by name: picture (H, W, 3) uint8 and seed to view (size, size, 3) uint8.
+
+    `least` is the smallest part of the area that a view shows, `jitter` the strength of changes of
+    brightness, contrast and saturation, hue changing by a quarter of it. "randaugment" is Cubuk et
+    al. 2020, "trivial" Müller and Hutter 2021, "strong" what SimCLR does to ImageNet and rotation.
+    """
+    prepare_torchvision()
+    from torchvision.transforms import v2
+
+    part = v2.RandomResizedCrop(size, scale=(least, 1.0))
+    flip = v2.RandomHorizontalFlip()
+    colours = v2.ColorJitter(jitter, jitter, jitter, jitter / 4)
+    recipe = v2.Compose(
+        {
+            "none": [v2.Resize((size, size))],
+            "mild": [part, flip, colours],
+            "randaugment": [part, flip, v2.RandAugment()],
+            "trivial": [part, flip, v2.TrivialAugmentWide()],
+            "strong": [
+                v2.RandomRotation(30),
+                v2.RandomResizedCrop(size, scale=(0.2, 1.0)),
+                flip,
+                v2.RandomApply([v2.ColorJitter(0.8, 0.8, 0.8, 0.2)], 0.8),
+                v2.RandomGrayscale(0.2),
+                v2.RandomApply([v2.GaussianBlur(size // 20 * 2 + 1, (0.1, 2.0))], 0.5),
+            ],
+        }[name]
+    )
+
+    def view(pixels: np.ndarray, seed: int) -> np.ndarray:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return np.asarray(recipe(Image.fromarray(pixels)))
+
+    return view

@@ -6,7 +6,8 @@ from pathlib import Path
 from ml.spec import load_spec
 from ml.subject import SubjectFinder
 from ml.training.config import CONFIGS, read_config
-from ml.training.embedder import EmbedderConfig, train_embedder
+from ml.training.embedder.config import EmbedderConfig
+from ml.training.embedder.train import train_embedder
 from ml.training.subject import SubjectConfig, train_subject
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from ml.networks.backbone import load_pretrained, load_weights, save_weights
 from ml.networks.subject import KINDS, SubjectNetwork
@@ -74,10 +74,11 @@ def train_subject(config: SubjectConfig, data: Path, out: Path) -> Metrics:
     )
     backgrounds = [s.path for src, kept in training if src.kind == "other" for s in kept]
 
-    def batches(number: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    def batches(number: int, first: int) -> Iterator[tuple[torch.Tensor, ...]]:
         samples = epoch(training, config.seed, number)
         views = SubjectViews(samples, config.size, backgrounds, seed=config.seed + 1000 * number)
-        return iter(DataLoader(views, config.batch, num_workers=config.workers, drop_last=True))
+        rest = Subset(views, range(first * config.batch, len(views)))
+        return iter(DataLoader(rest, config.batch, num_workers=config.workers, drop_last=True))
 
     def loss_of(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         pixels, kinds, boxes = batch

@@ -4,7 +4,7 @@ import pytest
 
 from ml.errors import DataError
 from ml.training.config import CONFIGS, config_hash, read_config
-from ml.training.embedder import EmbedderConfig
+from ml.training.embedder.config import EmbedderConfig
 from ml.training.subject import SubjectConfig
 
 

@@ -1,4 +1,4 @@
-"""Both trainings from end to end, on coloured squares at 32 pixels."""
+"""Training of the subject network from end to end, on coloured squares at 32 pixels."""
 
 import json
 from pathlib import Path
@@ -8,18 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ml.embedder import Embedder
 from ml.errors import DataError
-from ml.networks.embedder import EmbedderNetwork, ProjectionHead
 from ml.spec import KeypointLayout, Likeness, ModelSpec
 from ml.subject import Subject, SubjectFinder
 from ml.training.data import Source
-from ml.training.embedder import (
-    EmbedderConfig,
-    pairs,
-    start_as_projection,
-    train_embedder,
-)
 from ml.training.release import network_of
 from ml.training.subject import (
     NO_BOX,
@@ -72,14 +64,6 @@ def subject_config(**changes: object) -> SubjectConfig:
     return SubjectConfig(sources, ARCHITECTURE, **{**settings, **changes})  # type: ignore[arg-type]
 
 
-class WholePhoto(SubjectFinder):
-    def __init__(self) -> None:
-        self.identity = "whole photo"
-
-    def find(self, images: object) -> list[Subject]:  # type: ignore[override]
-        return [Subject((0, 0, i.shape[1], i.shape[0]), 1.0) for i in images]  # type: ignore[attr-defined]
-
-
 def test_subject_learns_and_its_weights_load(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     figures = train_subject(subject_config(epochs=3), root, out)
@@ -88,80 +72,6 @@ def test_subject_learns_and_its_weights_load(root: Path, tmp_path: Path) -> None
     finder = SubjectFinder.load(spec, device="torch-cpu", directory=out)
     (answer,) = finder.find([np.full((50, 50, 3), (20, 20, 200), np.uint8)])
     assert not isinstance(answer, Subject)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {
-            "frozen_blocks": 6,
-            "positives": "labels",
-            "labelled_share": 0.5,
-            "distil": 1.0,
-            "teacher_sizes": (48,),
-        },
-        {"frozen_blocks": 5},
-    ],
-    ids=["head with labels and a teacher", "SimCLR through the last blocks"],
-)
-def test_embedder_learns_and_its_weights_load(
-    root: Path, tmp_path: Path, changes: dict[str, object]
-) -> None:
-    settings = {
-        "size": 32,
-        "views": 2,
-        "epochs": 2,
-        "batch": 8,
-        "workers": 0,
-        "threads": 1,
-        **changes,
-    }
-    # All shades in training, and again with labels for validation.
-    sources = (Source("dogs", kind="dog", group="file", held_out=0.5, labelled=True),)
-    config = EmbedderConfig(sources, ARCHITECTURE, **settings)  # type: ignore[arg-type]
-    out = tmp_path / "run"
-    figures = train_embedder(config, root, out, WholePhoto(), margin=0.1)
-    assert 0 <= figures["dogs/r1"] <= 1
-    spec = _spec(out / "embedder.safetensors")
-    vectors = Embedder.load(spec, device="torch-cpu", directory=out).embed(
-        [np.full((40, 30, 3), level, np.uint8) for level in (0, 200)]
-    )
-    assert vectors.shape == (2, 128)
-    again = train_embedder(config, root, out, WholePhoto(), margin=0.1)
-    assert again["dogs/r1"] == figures["dogs/r1"]
-
-
-def test_too_little_to_train_on(root: Path, tmp_path: Path) -> None:
-    config = EmbedderConfig((Source("dogs", kind="dog"),), ARCHITECTURE, size=32, workers=0)
-    with pytest.raises(DataError, match="too few photos"):
-        train_embedder(config, root, tmp_path / "run", WholePhoto(), margin=0.1)
-
-
-def test_partners_share_a_label_and_every_row_comes_once() -> None:
-    labels = np.array([-1, 0, 0, 0, 1, 1, -1] * 30)
-    order, partners = pairs(labels, "labels", seed=0)
-    assert sorted(order) == list(range(len(labels)))
-    assert np.array_equal(labels[order], labels[partners])
-    assert (order != partners).any()
-    assert np.array_equal(order[labels[order] < 0], partners[labels[order] < 0])
-    order, partners = pairs(labels, "views", seed=0)
-    assert np.array_equal(order, partners)
-
-
-def test_labelled_share_of_a_batch() -> None:
-    labels = np.array([-1] * 900 + [0] * 50 + [1] * 50)
-    order, _ = pairs(labels, "labels", seed=0, labelled_share=0.5)
-    assert len(order) == len(labels)
-    assert 0.45 < (labels[order] >= 0).mean() < 0.65
-
-
-def test_a_head_that_starts_as_a_projection_keeps_cosines() -> None:
-    torch.manual_seed(0)
-    features = torch.randn(400, 12) @ torch.randn(12, 32)
-    head = ProjectionHead(32, 16)
-    start_as_projection(head, features)
-    ours, theirs = (torch.nn.functional.normalize(x, dim=1) for x in (head(features), features))
-    assert (ours @ ours.T - theirs @ theirs.T).abs().mean() < 0.03
 
 
 def test_generalised_iou_by_hand() -> None:
@@ -191,13 +101,6 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
         network_of(path)
     with pytest.raises(DataError):
         network_of(tmp_path / "none.safetensors")
-
-
-def test_size_is_part_of_the_architecture() -> None:
-    module = EmbedderNetwork(ARCHITECTURE, (32, 32))
-    vectors, features = module(torch.zeros(2, 32, 32, 3, dtype=torch.uint8))
-    assert vectors.norm(dim=1).tolist() == pytest.approx([1, 1])
-    assert features.shape == (2, 64)
 
 
 def _spec(path: Path) -> ModelSpec:

@@ -1,0 +1,1 @@
+"""Training of the embedder: contrast, rankings and attributes, without forgetting the start."""

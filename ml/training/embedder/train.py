@@ -1,0 +1,310 @@
+"""One run of the embedder's training, from photos to a weights file."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ml.errors import DataError
+from ml.networks.backbone import save_weights
+from ml.subject import SubjectFinder
+from ml.training.augment import policy
+from ml.training.config import config_hash
+from ml.training.crops import cut_crops
+from ml.training.distribution import Processes, joined
+from ml.training.embedder.config import EmbedderConfig
+from ml.training.embedder.features import (
+    cached_views,
+    clean_features,
+    logit_teacher,
+    relational_teacher,
+)
+from ml.training.embedder.objectives import Teachers, losses_of
+from ml.training.embedder.photos import Training, gather
+from ml.training.embedder.streams import Batch, Batches, View, batches_from
+from ml.training.embedder.student import (
+    Student,
+    build_student,
+    optimiser_of,
+    principal_map,
+    regression_map,
+    start_as_linear,
+)
+from ml.training.embedder.validation import Measure
+from ml.training.finetuning import between
+from ml.training.loop import Metrics, Schedule, fit, seed_everything
+from ml.training.precision import Precision, pick
+
+# Directions of so many photos are those of all.
+_ENOUGH = 5000
+
+
+def train_embedder(
+    config: EmbedderConfig,
+    data: Path,
+    out: Path,
+    finder: SubjectFinder,
+    margin: float,
+    cache: Path | None = None,
+) -> Metrics:
+    """Train below `out`, resuming what is there; leaves `out/embedder.safetensors`.
+
+    `finder` and `margin` cut the photos as the product will. Crops and what teachers say of them
+    are kept below `cache`, which several runs may share; by default it is in `out`. Started by
+    `torchrun`, each process embeds its part of every batch.
+    """
+    _check(config)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    precision = pick(config.device, config.precision)
+    cache = cache or out / "cache"
+    with joined(precision.device) as processes:
+        return _train(config, data, out, finder, margin, cache, precision, processes)
+
+
+def _check(config: EmbedderConfig) -> None:
+    weights = ("contrast", "supervised", "distil", "logits", "ranking", "attribute", "imitate")
+    if not any(getattr(config, name) for name in weights):
+        raise DataError(f"All losses are off. Give one of {', '.join(weights)} a weight.")
+    for name, needed in (
+        ("distil", "pretrained"),
+        ("logits", "pretrained"),
+        ("ranking", "rankings"),
+        ("attribute", "attributes"),
+        ("imitate", "targets"),
+    ):
+        if getattr(config, name) and not getattr(config, needed):
+            raise DataError(f"'{name}' needs '{needed}'. Name the file, or set '{name}' to 0.")
+    if config.head_start == "targets" and not config.targets:
+        raise DataError("The head cannot start from 'targets' without them. Name the file.")
+    if config.batch_statistics and config.accumulate > 1:
+        raise DataError(
+            "Batch norms that learn their statistics would see chunks instead of the batch. Set "
+            "'accumulate' to 1 or 'batch_statistics' to false."
+        )
+
+
+def _train(
+    config: EmbedderConfig,
+    data: Path,
+    out: Path,
+    finder: SubjectFinder,
+    margin: float,
+    cache: Path,
+    precision: Precision,
+    processes: Processes,
+) -> Metrics:
+    seed_everything(config.seed)
+    side = max(256, config.size)
+    cut = functools.partial(
+        cut_crops, finder=finder, margin=margin, folder=cache / "crops", side=side
+    )
+    training, validation = gather(config, data, cut)
+    measure = Measure(validation, config, precision)
+    classes = tuple(len(values) for values in training.classes.values())
+    student = build_student(config, data, sum(classes), precision).to(precision.device)
+    if student.network.pool == "own":  # convolutions are faster so, and change nothing
+        student.network.backbone.to(memory_format=torch.channels_last)
+    teachers = processes.in_turn(
+        lambda: _teachers(config, training, data, precision, cache, classes, student)
+    )
+    views = None
+    if student.frozen:
+        views = processes.in_turn(
+            lambda: cached_views(student.network, training, config, precision, cache)
+        )
+    _start_head(student, training, teachers, views, config, precision)
+    start = {name: value.clone() for name, value in student.network.state_dict().items()}
+    if processes.first:
+        _measure_start(measure, student, out)
+    embed = (
+        student
+        if processes.count == 1
+        else DistributedDataParallel(student, broadcast_buffers=False)
+    )
+    view = _view(config, training, views)
+
+    def batches(epoch: int, first: int) -> Iterator[Batch]:
+        listed = Batches(training, config, epoch, view, processes)
+        return batches_from(listed, first, config.workers)
+
+    def loss_of(batch: Batch) -> dict[str, torch.Tensor]:
+        batch = batch.to(precision.device)
+        answers = embed(batch.inputs, config.accumulate)
+        answers = processes.gathered(answers, len(batch.rows))
+        return losses_of(batch, *student.split(answers), teachers, config)
+
+    best = fit(
+        student,
+        optimiser_of(student, config),
+        Schedule(
+            config.epochs,
+            len(training.drawn) // config.main_photos,
+            warm_up=config.warm_up,
+            patience=config.patience,
+            watch=config.watch,
+        ),
+        batches=batches,
+        loss_of=loss_of,
+        validate=lambda: measure(student.network),
+        out=out,
+        fingerprint=_fingerprint(config),
+        seed=config.seed,
+        average=_average(student, config),
+        scaler=precision.scaler(),
+        processes=processes,
+        checkpoint_minutes=config.checkpoint_minutes,
+    )
+    if processes.first:
+        best |= _interpolate(student, start, measure, config, out)
+        network = student.network
+        save_weights(
+            network,
+            out / "embedder.safetensors",
+            architecture=config.architecture,
+            size=(config.size, config.size),
+            options={"dimension": config.dimension, "pool": network.pool, "head": config.head},
+            mean=network.mean,
+            std=network.std,
+        )
+    return best
+
+
+def _view(config: EmbedderConfig, training: Training, views: np.ndarray | None) -> View:
+    if views is not None:
+        return lambda row, seed: views[row, seed % views.shape[1]].astype(np.float32)
+    augmented = policy(config.policy, config.size, config.crop_least, config.jitter)
+    return lambda row, seed: augmented(training.pixels[row], seed)
+
+
+def _average(student: Student, config: EmbedderConfig) -> AveragedModel | None:
+    if not config.average:
+        return None
+    mean = get_ema_multi_avg_fn(config.average)
+    return AveragedModel(student, multi_avg_fn=mean, use_buffers=True)
+
+
+def _fingerprint(config: EmbedderConfig) -> str:
+    """The same for runs that may go on from each other: where they run does not count."""
+    return config_hash(
+        dataclasses.replace(config, workers=0, threads=0, device="", checkpoint_minutes=0.0)
+    )
+
+
+def _teachers(
+    config: EmbedderConfig,
+    training: Training,
+    data: Path,
+    precision: Precision,
+    cache: Path,
+    classes: tuple[int, ...],
+    student: Student,
+) -> Teachers:
+    return Teachers(
+        torch.from_numpy(training.labels),
+        relational_teacher(config, training, data, precision, cache) if config.distil else None,
+        logit_teacher(config, training, data, precision, cache) if student.classifier else None,
+        _targets(config, training, data) if config.targets else None,
+        classes,
+    )
+
+
+def _targets(config: EmbedderConfig, training: Training, data: Path) -> torch.Tensor:
+    """(n, d) unit rows from the file, zero for photos that it does not name."""
+    try:
+        with np.load(data / config.targets) as file:
+            files, vectors = file["files"].tolist(), file["vectors"].astype(np.float32)
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{config.targets} is no npz of 'files' and 'vectors'. Check the path.", str(error)
+        ) from error
+    if vectors.shape != (len(files), config.dimension):
+        raise DataError(
+            f"{config.targets} holds vectors {vectors.shape} for {len(files)} files, but the "
+            f"embedder's have {config.dimension} numbers. Set 'dimension' to theirs."
+        )
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    place = {name: row for row, name in enumerate(files)}
+    found = np.zeros((len(training.names), config.dimension), np.float32)
+    for row, name in enumerate(training.names):
+        if name in place:
+            found[row] = vectors[place[name]]
+    return torch.from_numpy(found)
+
+
+def _start_head(
+    student: Student,
+    training: Training,
+    teachers: Teachers,
+    views: np.ndarray | None,
+    config: EmbedderConfig,
+    precision: Precision,
+) -> None:
+    if config.head_start == "random" or config.start:
+        return
+    known = np.unique(training.drawn)
+    if teachers.targets is not None and config.head_start == "targets":
+        known = known[teachers.targets[known].any(1).numpy()]
+    known = np.random.default_rng(0).permutation(known)[:_ENOUGH]
+    if views is not None:
+        features = torch.from_numpy(views[known, 0].astype(np.float32))
+    else:
+        pixels = training.pixels[np.sort(known)]
+        known = np.sort(known)
+        network = student.network
+        features = torch.from_numpy(
+            clean_features(network, pixels, config.size, precision, "start of the head")
+        )
+    if config.head_start == "principal":
+        weight, bias = principal_map(features, config.dimension)
+    else:
+        assert teachers.targets is not None
+        weight, bias = regression_map(features, teachers.targets[known])
+    start_as_linear(student.network.head, features, weight, bias)
+
+
+def _measure_start(measure: Measure, student: Student, out: Path) -> None:
+    """What the start is worth goes into `start.json`: training has to beat it."""
+    stored = out / "start.json"
+    if not stored.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({k: round(v, 5) for k, v in measure(student.network).items()})
+        print(f"start: {text}")
+        stored.write_text(text + "\n")
+
+
+def _interpolate(
+    student: Student,
+    start: dict[str, torch.Tensor],
+    measure: Measure,
+    config: EmbedderConfig,
+    out: Path,
+) -> Metrics:
+    """Leave the best of the interpolations in the student; its metrics, and what was tried.
+
+    A head that started at random has no start worth keeping, so it stays as trained.
+    """
+    if config.interpolations == (1.0,):
+        return {}
+    network = student.network
+    end = {name: value.clone() for name, value in network.state_dict().items()}
+    told: list[Metrics] = []
+    states = []
+    for share in config.interpolations:
+        state = between(start, end, share)
+        if config.head_start == "random" and not config.start:
+            state |= {name: value for name, value in end.items() if name.startswith("head.")}
+        network.load_state_dict(state)
+        states.append(state)
+        told.append({"interpolation": share, **measure(network)})
+        print(json.dumps({k: round(v, 5) for k, v in told[-1].items()}))
+    (out / "interpolations.json").write_text(json.dumps(told, indent=1) + "\n")
+    chosen = max(range(len(told)), key=lambda place: told[place][config.watch])
+    network.load_state_dict(states[chosen])
+    return told[chosen]
