@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +32,29 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def load_images(folder: Path, names: Iterable[str], max_side: int) -> dict[str, np.ndarray]:
-    """Pictures by name, paths relative to `folder`; unreadable ones are named and left out.
+    """Pictures by name, as `read_images` gives them; raises DataError where none can be read."""
+    found = dict(read_images(folder, names, max_side))
+    if not found:
+        raise DataError(f"None of the images in {folder} could be read. Check --images.")
+    return found
 
-    Raises DataError where none can be read.
+
+def read_images(
+    folder: Path, names: Iterable[str], max_side: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and picture, one at a time; unreadable ones are named and left out.
+
+    Names are paths relative to `folder`. Raises DataError where that is no folder.
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Check --images.")
-    found: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(names):
         try:
-            found[name] = load((folder / name).read_bytes(), _LIMITS, max_side)
+            yield name, load((folder / name).read_bytes(), _LIMITS, max_side)
         except OSError as error:
             print(f"skipped {name}: {error.strerror}", file=sys.stderr)
         except ImageRejected as error:
             print(f"skipped {name}: {error.message}", file=sys.stderr)
-    if not found:
-        raise DataError(f"None of the images in {folder} could be read. Check --images.")
-    return found
 
 
 def print_result(result: Mapping[str, object]) -> None:
