@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.breeds import BreedClassifier, BreedGuess
 from ml.embedder import Embedder
 from ml.errors import NoSubject
 from ml.pose import PoseEstimator
@@ -20,25 +21,32 @@ class Analysis:
 
     `box` x0, y0, x1, y1 in pixels of the photo, `confidence` 0 to 1 that it is a dog, `vector`
     (128,) float32 of length 1, `keypoints` (K, 3) float32: x, y in pixels of the photo, score 0 to
-    1, in the order of the spec's names.
+    1, in the order of the spec's names, `breeds` None where the spec has no classifier.
     """
 
     box: Box
     confidence: float
     vector: np.ndarray
     keypoints: np.ndarray
+    breeds: BreedGuess | None = None
 
 
 class Analyser:
-    """Subject, embedding and keypoints of one ModelSpec. Load once per process; one thread."""
+    """Subject, embedding, breed and keypoints of one ModelSpec. Load once a process; one thread."""
 
     def __init__(
-        self, spec: ModelSpec, finder: SubjectFinder, embedder: Embedder, pose: PoseEstimator
+        self,
+        spec: ModelSpec,
+        finder: SubjectFinder,
+        embedder: Embedder,
+        pose: PoseEstimator,
+        breeds: BreedClassifier | None = None,
     ) -> None:
         self.spec = spec
         self._finder = finder
         self._embedder = embedder
         self._pose = pose
+        self._breeds = breeds
         self._margin = float(spec.subject.options["margin"])
 
     @classmethod
@@ -66,6 +74,7 @@ class Analyser:
             SubjectFinder.load(spec, **options),
             Embedder.load(spec, **options),
             PoseEstimator.load(spec, **options),
+            BreedClassifier.load(spec, directory=directory) if spec.breeds else None,
         )
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]:
@@ -76,9 +85,12 @@ class Analyser:
             for image, subject in zip(images, found, strict=True)
             if isinstance(subject, Subject)
         ]
-        vectors = self._embedder.embed([crop(i, s.box, self._margin) for i, s in pairs])
+        vectors, features = self._embedder.describe(
+            [crop(i, s.box, self._margin) for i, s in pairs]
+        )
         keypoints = self._pose.estimate([i for i, _ in pairs], [s.box for _, s in pairs])
-        known = iter(zip(vectors, keypoints, strict=True))
+        guesses = self._breeds.classify(features) if self._breeds else [None] * len(pairs)
+        known = iter(zip(vectors, keypoints, guesses, strict=True))
         return [
             Analysis(subject.box, subject.confidence, *next(known))
             if isinstance(subject, Subject)
@@ -90,5 +102,5 @@ class Analyser:
         """Run every network once, so that the first photo does not wait for lazy set-up."""
         blank = np.full((64, 64, 3), 127, np.uint8)
         self._finder.find([blank])
-        self._embedder.embed([blank])
+        self._embedder.describe([blank])
         self._pose.estimate([blank], [(0.0, 0.0, 64.0, 64.0)])

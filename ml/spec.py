@@ -103,16 +103,21 @@ class ModelSpec:
     pose: NetworkSpec
     keypoints: KeypointLayout
     likeness: Likeness
+    breeds: NetworkSpec | None = None
 
     @property
     def fingerprint(self) -> str:
         """sha256 hex over every field, the weights by their own sha256."""
-        plain = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        plain = json.dumps(self._plain(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(plain.encode()).hexdigest()
 
     def to_json(self) -> str:
         """Readable JSON that `from_json` turns back into an equal spec."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(self._plain(), indent=2, ensure_ascii=False) + "\n"
+
+    def _plain(self) -> dict[str, Any]:
+        """Without a breed classifier as before there were any: fingerprints stay what they were."""
+        return {k: v for k, v in asdict(self).items() if k != "breeds" or v is not None}
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
@@ -137,6 +142,7 @@ class ModelSpec:
                     strong_from=float(likeness["strong_from"]),
                     scale=_rising(likeness["scale"]),
                 ),
+                breeds=NetworkSpec.from_dict(data["breeds"]) if "breeds" in data else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelMismatch(

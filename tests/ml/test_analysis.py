@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ml.analysis import Analyser, Analysis
+from ml.breeds import BreedClassifier, Calibration
 from ml.errors import NoSubject
 from ml.spec import KeypointLayout, Likeness, ModelSpec, NetworkSpec
 from ml.subject import Box, Subject
@@ -27,8 +28,12 @@ class Finder:
 
 
 class ByWidth:
-    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([[crop.shape[1], crop[0, 0, 0]] for crop in crops], np.float32)
+    """Width and brightness of a crop; its features are the width alone."""
+
+    def describe(self, crops: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        seen = np.array([[crop.shape[1], crop[0, 0, 0]] for crop in crops], np.float32)
+        seen = seen.reshape(len(crops), 2)
+        return seen, seen[:, :1]
 
 
 class FirstPoint:
@@ -67,6 +72,27 @@ def test_no_dog_anywhere_and_no_photo(analyser: Analyser) -> None:
     (answer,) = analyser.analyse([np.zeros((100, 100, 3), np.uint8)])
     assert isinstance(answer, NoSubject)
     assert answer.kind == "cat"
+
+
+def test_each_breed_belongs_to_its_photo(analyser: Analyser) -> None:
+    photos = [np.full((100, 100, 3), level, np.uint8) for level in (200, 10, 60)]
+    assert [a.breeds for a in analyser.analyse(photos) if isinstance(a, Analysis)] == [None, None]
+    breeds = BreedClassifier(  # a wide dog is a basset, a narrow one a whippet
+        ("basset-hound", "whippet"),
+        np.array([[1.0], [-1.0]]),
+        np.array([-40.0, 40.0]),
+        Calibration(1.0, -50.0, 0.5, 0.0, 0.0),
+    )
+    knowing = Analyser(SPEC, Finder(), ByWidth(), FirstPoint(), breeds)  # type: ignore[arg-type]
+    wide, none, narrow = knowing.analyse(photos)
+    assert isinstance(wide, Analysis)
+    assert wide.breeds is not None
+    assert wide.breeds.slug == "basset-hound"
+    assert isinstance(none, NoSubject)
+    assert isinstance(narrow, Analysis)
+    assert narrow.breeds is not None
+    assert narrow.breeds.slug == "whippet"
+    assert knowing.analyse([]) == []
 
 
 def test_warm_up_runs_on_nothing_real(analyser: Analyser) -> None:

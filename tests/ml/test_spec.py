@@ -62,6 +62,17 @@ def test_fingerprint_covers_everything(changes: dict[str, object]) -> None:
     assert spec(**changes).fingerprint != spec().fingerprint
 
 
+def test_breeds_are_optional_and_change_no_fingerprint_where_there_are_none() -> None:
+    """Stored rows carry fingerprints made before there was a breed classifier."""
+    assert "breeds" not in json.loads(spec().to_json())
+    assert spec().fingerprint == (
+        "22a48e870df864041c74c8bd154c1226b2c3f2720d9b5a044ec2267bd6e07ec0"
+    )
+    known = spec(breeds=network(options={"temperature": 0.5}))
+    assert ModelSpec.from_json(known.to_json()) == known
+    assert known.fingerprint != spec().fingerprint
+
+
 def test_score_is_piecewise_linear_and_clamped() -> None:
     likeness = spec().likeness
     got = [likeness.score(x) for x in (-1.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0001)]
