@@ -13,7 +13,16 @@ from ml.errors import PawkinError
 
 # Group: what it is for, and the modules of its commands.
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "train": ("train a network", ("ml.training.commands", "ml.training.keypoints.command")),
+    "data": ("look at photos before training: report, copies, splits", ("ml.datasets.command",)),
+    "train": (
+        "train a network",
+        (
+            "ml.training.commands",
+            "ml.training.keypoints.command",
+            "ml.training.breeds.command",
+        ),
+    ),
+    "tune": ("search for the best settings of a training", ("ml.training.breeds.tune",)),
     "evaluate": (
         "figures for a model on your own photos and labels",
         (
@@ -22,6 +31,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "ml.evaluation.triplets",
             "ml.evaluation.likeness",
             "ml.evaluation.keypoints",
+            "ml.evaluation.breeds",
         ),
     ),
 }
@@ -30,7 +40,10 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 _COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("the vector of the dog in a photo", "ml.commands.embed"),
     "keypoints": ("the keypoints of the dog in a photo", "ml.commands.keypoints"),
+    "breeds": ("tell breeds, and add new ones from a few photos", "ml.commands.breeds"),
+    "pseudo-label": ("breeds for unlabelled photos", "ml.training.breeds.pseudo"),
     "draw": ("draw dogs with exact keypoints", "ml.drawn.command"),
+    "fetch": ("bring official weights, checked and resumable", "ml.commands.fetch"),
     "release": ("put trained networks together to a model version", "ml.training.release"),
 }
 

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -11,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from ml.errors import DataError
 from ml.spec import WEIGHTS, Likeness, ModelSpec, NetworkSpec, file_sha256, load_spec
 
-_ROLES = ("subject", "embedder", "pose")
+_ROLES = ("subject", "embedder", "pose", "breeds")
 
 # The key of a weights file's metadata under which it describes its network.
 METADATA = "network"
@@ -49,7 +50,16 @@ def run(options: argparse.Namespace) -> None:
         subject=networks.get("subject", spec.subject),
         embedder=networks.get("embedder", spec.embedder),
         pose=networks.get("pose", spec.pose),
+        breeds=networks.get("breeds", spec.breeds),
     )
+    if spec.breeds and spec.breeds.options["embedder"] != spec.embedder.sha256:
+        if "breeds" in files:
+            raise DataError(
+                "These breeds were trained on another embedder. Train them on this one: "
+                "python -m ml train breeds."
+            )
+        print("left out the breeds: they were trained on another embedder", file=sys.stderr)
+        spec = dataclasses.replace(spec, breeds=None)
     if options.mirror:
         embedder = dataclasses.replace(
             spec.embedder, options={**spec.embedder.options, "mirror": True}

@@ -1,0 +1,1 @@
+"""Training of the breed classifier on the features of an embedder."""
