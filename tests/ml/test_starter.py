@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from ml.breeds import BreedClassifier, slug_of
 from ml.drawn.dataset import demo_dogs
 from ml.drawn.render import draw_scene_without_dog, render
 from ml.drawn.scenes import PLACES, light_for
@@ -17,6 +18,7 @@ from ml.evaluation.measures import iou
 from ml.skeleton import KEYPOINTS
 from ml.spec import available, load_spec, weights_file
 from ml.subject import Subject, SubjectFinder
+from ml.training.breeds.pseudo import held_out_of
 
 
 def pattern(seed: int, size: tuple[int, int] = (240, 320)) -> np.ndarray:
@@ -56,7 +58,12 @@ def test_every_spec_has_its_weights_and_a_card() -> None:
     assert {"starter", "starter-mirror"} <= set(specs)
     assert len({spec.fingerprint for spec in specs.values()}) == len(specs)
     for spec in specs.values():
-        for network in (spec.subject, spec.embedder, spec.pose):
+        for network in (
+            spec.subject,
+            spec.embedder,
+            spec.pose,
+            *([spec.breeds] if spec.breeds else []),
+        ):
             path = weights_file(network)
             assert path.stat().st_size < 30 * 2**20
             assert path.with_suffix(".md").read_text().startswith("# ")
@@ -87,6 +94,20 @@ def test_subject_agrees_with_torch(finder: SubjectFinder) -> None:
     pixels = np.stack([pattern(seed, spec.subject.size) for seed in range(4)])
     for one, other in zip(finder._network(pixels), slow._network(pixels), strict=True):
         assert np.abs(one - other).max() < 0.1
+
+
+def test_breeds_of_the_starter_belong_to_its_embedder() -> None:
+    """120 breeds of Stanford Dogs and the Dalmatian; the hashes of what it was measured on."""
+    for name in ("starter", "starter-mirror"):
+        spec = load_spec(name)
+        classifier = BreedClassifier.load(spec)
+        assert len(classifier.names) == 121
+        assert {slug_of(n) for n in ("n02099601-golden_retriever", "치와와")} <= set(
+            classifier.names
+        )
+        (guess,) = classifier.classify(np.zeros((1, classifier.width), np.float32))
+        assert guess.slug is None
+        assert len(held_out_of(spec).digests) > 100
 
 
 def test_the_same_photo_scores_as_the_same(embedder: Embedder) -> None:
