@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from tqdm import tqdm
 
 from ml.networks.embedder import EmbedderNetwork
@@ -14,7 +16,7 @@ from ml.subject import squash
 from ml.training.augment import policy
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.photos import Training
-from ml.training.embedder.student import start_backbone, start_classifier
+from ml.training.embedder.student import build_network, start_classifier, start_network
 from ml.training.precision import Precision
 
 _BATCH = 64
@@ -88,41 +90,58 @@ def cached_views(
     return _kept(cache, "views", [*_start_key(config, config.size), *key], training, compute)
 
 
-def relational_teacher(
-    config: EmbedderConfig, training: Training, data: Path, precision: Precision, cache: Path
-) -> torch.Tensor:
-    """(n, t) unit rows: the start backbone's features at each teacher size, side by side."""
-    parts = []
-    for size in config.teacher_sizes:
+@dataclass(frozen=True, eq=False)
+class StartAnswers:
+    """What the start weights make of each crop: features (n, C) and class logits (n, K) float32.
 
-        def compute(size: int = size) -> np.ndarray:
-            network = start_backbone(config, data, size)
-            return clean_features(network, training.pixels, size, precision, f"teacher {size}")
+    `logits` are (n, 0) where the configuration does not ask for them.
+    """
 
-        found = _kept(cache, "teacher", _start_key(config, size), training, compute)
-        parts.append(torch.nn.functional.normalize(torch.from_numpy(found), dim=1))
-    return torch.nn.functional.normalize(torch.cat(parts, 1), dim=1)
+    features: np.ndarray
+    logits: np.ndarray
 
 
-def logit_teacher(
-    config: EmbedderConfig, training: Training, data: Path, precision: Precision, cache: Path
-) -> torch.Tensor:
-    """(n, K) float16: the start weights' own class logits of each crop."""
+def start_answers(
+    config: EmbedderConfig,
+    training: Training,
+    data: Path,
+    precision: Precision,
+    cache: Path,
+    size: int,
+) -> StartAnswers:
+    """Of the pretrained weights at an input `size`; class logits only at the training's own."""
+    wants_logits = bool(config.logits) and size == config.size
 
     def compute() -> np.ndarray:
-        network = start_backbone(config, data).eval().to(precision.device)
-        classifier = start_classifier(network, config, data).to(precision.device)
+        network = start_network(config, data, size).eval().to(precision.device)
+        classifier = None
+        if wants_logits:
+            classifier = start_classifier(network, config, data).to(precision.device)
+
+        def run(pixels: torch.Tensor) -> torch.Tensor:
+            tokens = network.tokens(pixels)
+            features = network.pooled(tokens)
+            if classifier is None:
+                return features
+            return torch.cat([features, classifier(network.own_pooled(tokens))], 1)
+
         return outputs_of(
-            lambda pixels: classifier(network.own_pooled(network.tokens(pixels))),
-            lambda row: squash(training.pixels[row], (config.size, config.size)),
+            run,
+            lambda row: squash(training.pixels[row], (size, size)),
             len(training.pixels),
             precision,
-            "teacher's classes",
-        ).astype(np.float16)
+            f"start weights at {size}",
+        )
 
-    return torch.from_numpy(
-        _kept(cache, "classes", _start_key(config, config.size), training, compute)
-    )
+    found = _kept(cache, "start", [*_start_key(config, size), wants_logits], training, compute)
+    width = build_network(config, size).width
+    return StartAnswers(found[:, :width], found[:, width:])
+
+
+def relational_teacher(answers: Sequence[StartAnswers]) -> torch.Tensor:
+    """(n, t) unit rows: the features at each size, each of length 1, side by side."""
+    parts = [F.normalize(torch.from_numpy(answer.features), dim=1) for answer in answers]
+    return F.normalize(torch.cat(parts, 1), dim=1)
 
 
 def _start_key(config: EmbedderConfig, size: int) -> list[object]:

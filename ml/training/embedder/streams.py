@@ -53,12 +53,12 @@ class Batches(Dataset[Batch]):
     ) -> None:
         self.training, self.config, self.epoch = training, config, epoch
         self.view, self.processes = view, processes
-        self.order = self._chance(-1).permutation(training.drawn)
+        self.order = training.drawn(config.seed, epoch)
         self.members = members_of(training.labels)
         self.anchors = np.unique(training.rankings[:, 0])
 
     def __len__(self) -> int:
-        return len(self.training.drawn) // self.config.main_photos
+        return len(self.order) // self.config.main_photos
 
     def __getitem__(self, place: int) -> Batch:
         config, training = self.config, self.training
@@ -106,7 +106,7 @@ class Batches(Dataset[Batch]):
         return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
     def _chance(self, place: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, self.epoch, place + 1])
+        return np.random.default_rng([self.config.seed, self.epoch, place])
 
 
 def batches_from(batches: Batches, first: int, workers: int) -> Iterator[Batch]:

@@ -104,7 +104,7 @@ def build_network(config: EmbedderConfig, size: int | None = None) -> EmbedderNe
     )
 
 
-def start_backbone(config: EmbedderConfig, data: Path, size: int | None = None) -> EmbedderNetwork:
+def start_network(config: EmbedderConfig, data: Path, size: int | None = None) -> EmbedderNetwork:
     """The network with the pretrained backbone, where one is configured."""
     network = build_network(config, size)
     if config.pretrained:
@@ -116,7 +116,7 @@ def build_student(
     config: EmbedderConfig, data: Path, classes: int, precision: Precision
 ) -> Student:
     """The student at its start, but for the start of its head."""
-    network = start_backbone(config, data)
+    network = start_network(config, data)
     if config.start:
         load_weights(network, data / config.start)
     frozen = config.tuning == "frozen"

@@ -20,10 +20,10 @@ from ml.training.crops import cut_crops
 from ml.training.distribution import Processes, joined
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.features import (
+    StartAnswers,
     cached_views,
-    clean_features,
-    logit_teacher,
     relational_teacher,
+    start_answers,
 )
 from ml.training.embedder.objectives import Teachers, losses_of
 from ml.training.embedder.photos import Training, gather
@@ -41,9 +41,6 @@ from ml.training.finetuning import between
 from ml.training.loop import Metrics, Schedule, fit, seed_everything
 from ml.training.precision import Precision, pick
 
-# Directions of so many photos are those of all.
-_ENOUGH = 5000
-
 
 def train_embedder(
     config: EmbedderConfig,
@@ -59,6 +56,8 @@ def train_embedder(
     are kept below `cache`, which several runs may share; by default it is in `out`. Started by
     `torchrun`, each process embeds its part of every batch.
     """
+    if config.tuning == "frozen":  # it forgets nothing, so there is nothing to hold on to
+        config = dataclasses.replace(config, logits=0.0)
     _check(config)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -111,15 +110,15 @@ def _train(
     student = build_student(config, data, sum(classes), precision).to(precision.device)
     if student.network.pool == "own":  # convolutions are faster so, and change nothing
         student.network.backbone.to(memory_format=torch.channels_last)
-    teachers = processes.in_turn(
-        lambda: _teachers(config, training, data, precision, cache, classes, student)
-    )
+    answers = processes.in_turn(lambda: _start_answers(config, training, data, precision, cache))
+    teachers = _teachers(config, training, data, classes, answers)
     views = None
     if student.frozen:
         views = processes.in_turn(
             lambda: cached_views(student.network, training, config, precision, cache)
         )
-    _start_head(student, training, teachers, views, config, precision)
+    if config.head_start != "random" and not config.start:
+        _start_head(student, teachers, answers[config.size], config)
     start = {name: value.clone() for name, value in student.network.state_dict().items()}
     if processes.first:
         _measure_start(measure, student, out)
@@ -145,7 +144,7 @@ def _train(
         optimiser_of(student, config),
         Schedule(
             config.epochs,
-            len(training.drawn) // config.main_photos,
+            len(training.drawn(config.seed, 0)) // config.main_photos,
             warm_up=config.warm_up,
             patience=config.patience,
             watch=config.watch,
@@ -197,19 +196,33 @@ def _fingerprint(config: EmbedderConfig) -> str:
     )
 
 
+def _start_answers(
+    config: EmbedderConfig, training: Training, data: Path, precision: Precision, cache: Path
+) -> dict[int, StartAnswers]:
+    """By the input sizes that are asked for."""
+    wants_own = config.logits or (config.head_start != "random" and not config.start)
+    sizes = {
+        *(config.teacher_sizes if config.distil else ()),
+        *((config.size,) if wants_own else ()),
+    }
+    return {
+        size: start_answers(config, training, data, precision, cache, size)
+        for size in sorted(sizes)
+    }
+
+
 def _teachers(
     config: EmbedderConfig,
     training: Training,
     data: Path,
-    precision: Precision,
-    cache: Path,
     classes: tuple[int, ...],
-    student: Student,
+    answers: dict[int, StartAnswers],
 ) -> Teachers:
+    held = [answers[size] for size in config.teacher_sizes] if config.distil else []
     return Teachers(
         torch.from_numpy(training.labels),
-        relational_teacher(config, training, data, precision, cache) if config.distil else None,
-        logit_teacher(config, training, data, precision, cache) if student.classifier else None,
+        relational_teacher(held) if held else None,
+        torch.from_numpy(answers[config.size].logits) if config.logits else None,
         _targets(config, training, data) if config.targets else None,
         classes,
     )
@@ -235,37 +248,24 @@ def _targets(config: EmbedderConfig, training: Training, data: Path) -> torch.Te
     for row, name in enumerate(training.names):
         if name in place:
             found[row] = vectors[place[name]]
+    if not found.any():
+        raise DataError(
+            f"{config.targets} names none of the photos. Its 'files' are paths below --data."
+        )
     return torch.from_numpy(found)
 
 
 def _start_head(
-    student: Student,
-    training: Training,
-    teachers: Teachers,
-    views: np.ndarray | None,
-    config: EmbedderConfig,
-    precision: Precision,
+    student: Student, teachers: Teachers, answers: StartAnswers, config: EmbedderConfig
 ) -> None:
-    if config.head_start == "random" or config.start:
-        return
-    known = np.unique(training.drawn)
-    if teachers.targets is not None and config.head_start == "targets":
-        known = known[teachers.targets[known].any(1).numpy()]
-    known = np.random.default_rng(0).permutation(known)[:_ENOUGH]
-    if views is not None:
-        features = torch.from_numpy(views[known, 0].astype(np.float32))
-    else:
-        pixels = training.pixels[np.sort(known)]
-        known = np.sort(known)
-        network = student.network
-        features = torch.from_numpy(
-            clean_features(network, pixels, config.size, precision, "start of the head")
-        )
-    if config.head_start == "principal":
-        weight, bias = principal_map(features, config.dimension)
-    else:
-        assert teachers.targets is not None
+    known = np.arange(len(answers.features))
+    if config.head_start == "targets" and teachers.targets is not None:
+        known = np.flatnonzero(teachers.targets.any(1))
+    features = torch.from_numpy(answers.features[known])
+    if config.head_start == "targets" and teachers.targets is not None:
         weight, bias = regression_map(features, teachers.targets[known])
+    else:
+        weight, bias = principal_map(features, config.dimension)
     start_as_linear(student.network.head, features, weight, bias)
 
 

@@ -57,7 +57,8 @@ def metrics_of(vectors: np.ndarray, validation: Validation) -> Metrics:
     for source in dict.fromkeys(validation.sources):
         rows = [i for i, s in enumerate(validation.sources) if s == source and labels[i] >= 0]
         if rows:
-            found = retrieval(vectors[rows], [str(labels[i]) for i in rows])
+            bursts = [str(validation.bursts[i]) for i in rows]
+            found = retrieval(vectors[rows], [str(labels[i]) for i in rows], bursts)
             metrics |= {f"{source}/{key}": found[key] for key in ("r1", "r5")}
     if len(validation.triplets):
         query, a, b = (vectors[validation.triplets[:, place]] for place in range(3))
