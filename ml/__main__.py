@@ -22,6 +22,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "ml.training.breeds.command",
         ),
     ),
+    "compare": ("train variants side by side", ("ml.training.comparison",)),
     "tune": ("search for the best settings of a training", ("ml.training.breeds.tune",)),
     "evaluate": (
         "figures for a model on your own photos and labels",

@@ -111,7 +111,7 @@ def fit(
         )
         for batch in bar:
             # So that a resumed run draws the same random numbers, with no state to keep.
-            seed_everything(hash((seed, at.step, processes.rank)) % 2**32)
+            seed_everything(_mixed(seed, at.step, processes.rank))
             for group, rate in zip(optimiser.param_groups, base_rates, strict=True):
                 group["lr"] = rate * schedule.factor(at.step)
             found = loss_of(batch)
@@ -170,6 +170,10 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def _mixed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _copied(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ml.errors import DataError
 from ml.networks.embedder import Head, Pool
 from ml.training.augment import Policy
 from ml.training.data import Source
 from ml.training.finetuning import Tuning
 from ml.training.precision import Bits
+
+LOSSES = ("contrast", "supervised", "distil", "logits", "ranking", "attribute", "imitate")
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,28 @@ class EmbedderConfig:
     workers: int = 1
     threads: int = 0
     checkpoint_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not any(getattr(self, name) for name in LOSSES):
+            raise DataError(f"All losses are off. Give one of {', '.join(LOSSES)} a weight.")
+        needs = {
+            "'distil'": (self.distil, "pretrained"),
+            "'logits'": (self.logits, "pretrained"),
+            "'ranking'": (self.ranking, "rankings"),
+            "'attribute'": (self.attribute, "attributes"),
+            "'imitate'": (self.imitate, "targets"),
+            "head_start = 'targets'": (self.head_start == "targets", "targets"),
+        }
+        for name, (wanted, needed) in needs.items():
+            if wanted and not getattr(self, needed):
+                raise DataError(f"{name} needs '{needed}'. Name that file, or do without.")
+        if self.batch_statistics and self.accumulate > 1:
+            raise DataError(
+                "Batch norms that learn their statistics would see chunks instead of the batch. "
+                "Set 'accumulate' to 1 or 'batch_statistics' to false."
+            )
+        if min(self.batch, self.accumulate, self.per_label, self.size) < 1:
+            raise DataError("'batch', 'accumulate', 'per_label' and 'size' must be 1 or more.")
 
     @property
     def main_photos(self) -> int:

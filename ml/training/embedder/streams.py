@@ -1,7 +1,9 @@
 """The batches of a run: a main stream of pairs of views, rankings and attributes, in each step."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,11 +35,12 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
-        moved = {
-            name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        moved: dict[str, Any] = {
+            name: value.to(device, non_blocking=True)
             for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
         }
-        return Batch(**moved)
+        return dataclasses.replace(self, **moved)
 
 
 class Batches(Dataset[Batch]):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from ml.errors import DataError
 from ml.networks.backbone import classifier_rows, load_pretrained, load_weights, own_normalisation
 from ml.networks.embedder import EmbedderNetwork, ProjectionHead
 from ml.training.embedder.config import EmbedderConfig
@@ -87,21 +88,25 @@ class Student(nn.Module):
 
 
 def build_network(config: EmbedderConfig, size: int | None = None) -> EmbedderNetwork:
-    """The configured network with random weights, for another input `size` if given."""
+    """The configured network with random weights, for another input `size` if given.
+
+    Raises DataError where the architecture cannot take inputs of that size.
+    """
     side = size or config.size
-    network = EmbedderNetwork(
-        config.architecture, (side, side), config.dimension, config.pool, config.head
-    )
-    if config.normalisation == "imagenet":
-        return network
-    return EmbedderNetwork(
-        config.architecture,
-        (side, side),
-        config.dimension,
-        config.pool,
-        config.head,
-        *own_normalisation(network.backbone),
-    )
+    kind = (config.architecture, (side, side), config.dimension, config.pool, config.head)
+    try:
+        network = EmbedderNetwork(*kind)
+        if config.normalisation == "own":
+            network = EmbedderNetwork(*kind, *own_normalisation(network.backbone))
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+    except (RuntimeError, AssertionError, ZeroDivisionError) as error:
+        raise DataError(
+            f"{config.architecture} cannot take pictures of {side} pixels. Set 'size' (for a "
+            "teacher 'teacher_sizes') to one that it can.",
+            str(error)[:200],
+        ) from error
+    return network.train()
 
 
 def start_network(config: EmbedderConfig, data: Path, size: int | None = None) -> EmbedderNetwork:

@@ -58,35 +58,12 @@ def train_embedder(
     """
     if config.tuning == "frozen":  # it forgets nothing, so there is nothing to hold on to
         config = dataclasses.replace(config, logits=0.0)
-    _check(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     precision = pick(config.device, config.precision)
     cache = cache or out / "cache"
     with joined(precision.device) as processes:
         return _train(config, data, out, finder, margin, cache, precision, processes)
-
-
-def _check(config: EmbedderConfig) -> None:
-    weights = ("contrast", "supervised", "distil", "logits", "ranking", "attribute", "imitate")
-    if not any(getattr(config, name) for name in weights):
-        raise DataError(f"All losses are off. Give one of {', '.join(weights)} a weight.")
-    for name, needed in (
-        ("distil", "pretrained"),
-        ("logits", "pretrained"),
-        ("ranking", "rankings"),
-        ("attribute", "attributes"),
-        ("imitate", "targets"),
-    ):
-        if getattr(config, name) and not getattr(config, needed):
-            raise DataError(f"'{name}' needs '{needed}'. Name the file, or set '{name}' to 0.")
-    if config.head_start == "targets" and not config.targets:
-        raise DataError("The head cannot start from 'targets' without them. Name the file.")
-    if config.batch_statistics and config.accumulate > 1:
-        raise DataError(
-            "Batch norms that learn their statistics would see chunks instead of the batch. Set "
-            "'accumulate' to 1 or 'batch_statistics' to false."
-        )
 
 
 def _train(
@@ -109,7 +86,7 @@ def _train(
     classes = tuple(len(values) for values in training.classes.values())
     student = build_student(config, data, sum(classes), precision).to(precision.device)
     if student.network.pool == "own":  # convolutions are faster so, and change nothing
-        student.network.backbone.to(memory_format=torch.channels_last)
+        student.network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     answers = processes.in_turn(lambda: _start_answers(config, training, data, precision, cache))
     teachers = _teachers(config, training, data, classes, answers)
     views = None

@@ -1,8 +1,10 @@
 import random
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ml.training import augment
@@ -72,3 +74,40 @@ def test_coarser_never_enlarges() -> None:
     for seed in range(20):
         assert 96 <= max(augment.coarser(scene(), random.Random(seed)).size) <= 160
     assert augment.coarser(Image.new("RGB", (50, 40)), random.Random(0)).size == (50, 40)
+
+
+@pytest.mark.parametrize("name", get_args(augment.Policy))
+def test_policies_are_fixed_by_their_seed_and_leave_other_chance_alone(name: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)
+    view = augment.policy(name, 32)  # type: ignore[arg-type]
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    one, same, other = view(pixels, 5), view(pixels, 5), view(pixels, 6)
+    assert torch.rand(1) == expected
+    assert one.shape == (32, 32, 3)
+    assert one.dtype == np.uint8
+    assert np.array_equal(one, same)
+    assert np.array_equal(one, other) == (name == "none")
+
+
+def test_the_mild_policy_shows_nearly_all_and_keeps_colours_without_jitter() -> None:
+    """A picture that is red at left and blue at right, its halves never cut away."""
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:, :32, 0] = pixels[:, 32:, 2] = 200
+    view = augment.policy("mild", 32, least=0.8, jitter=0.0)
+    mirrored = 0
+    for seed in range(40):
+        red = view(pixels, seed)[..., 0].mean(0) > 100
+        assert 10 <= red.sum() <= 22
+        mirrored += bool(red[-1])
+    assert 8 < mirrored < 32
+    strong = augment.policy("strong", 32)
+    assert min((strong(pixels, seed)[..., 0] > 100).mean() for seed in range(40)) < 0.05
+
+
+def test_jitter_changes_colours() -> None:
+    pixels = np.full((32, 32, 3), (180, 120, 60), np.uint8)
+    view = augment.policy("mild", 16, jitter=0.4)
+    seen = np.array([view(pixels, seed)[8, 8] for seed in range(30)]).astype(int)
+    assert seen.std(0).min() > 10
