@@ -53,10 +53,12 @@ def breeds() -> Mapping[str, Breed]:
 def slug_of(name: str) -> str:
     """The slug of a breed however it is written: n02085620-Chihuahua, Chihuahua, 치와와, chihuahua.
 
-    A name that the table lacks becomes its own slug: letters and digits in lower case and hyphens.
+    Of several names with commas between, as ImageNet has them, one must be known. A name that the
+    table lacks becomes its own slug: letters and digits in lower case and hyphens.
     """
-    plain = _plain(re.sub(r"^n\d{8}-", "", name.strip()))
-    return _spellings().get(plain, plain)
+    bare = re.sub(r"^(\d+-)?n\d{6,8}-", "", name.strip())
+    spelt = [_plain(part) for part in (bare, *bare.split(","))]
+    return next((_spellings()[part] for part in spelt if part in _spellings()), spelt[0])
 
 
 @dataclass(frozen=True)

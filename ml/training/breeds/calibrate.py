@@ -25,7 +25,9 @@ def calibrate(
     temperature, unknown = temperature_of(scores, labels)
     slope, offset = added_of(scores, labels, cosines, temperature, unknown)
     told_from = threshold_of(scores, labels, temperature, unknown, told_right)
-    return Calibration(temperature, unknown, told_from, slope, offset)
+    return Calibration(
+        *(round(value, 4) for value in (temperature, unknown, told_from, slope, offset))
+    )
 
 
 def struck_out(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
