@@ -40,10 +40,14 @@ def run(options: argparse.Namespace) -> None:
 
 def embed_photos(spec: ModelSpec, images: Sequence[np.ndarray]) -> np.ndarray:
     """(n, d) vectors as the search makes them; a photo without a dog is embedded whole."""
-    finder, embedder = SubjectFinder.load(spec), Embedder.load(spec)
+    return Embedder.load(spec).embed(crop_dogs(spec, images))
+
+
+def crop_dogs(spec: ModelSpec, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Each photo cut to its dog, as the search does; a photo without a dog stays whole."""
+    finder = SubjectFinder.load(spec)
     margin = float(spec.subject.options["margin"])
-    crops = [
+    return [
         crop(image, subject.box, margin) if isinstance(subject, Subject) else image
         for image, subject in zip(images, finder.find(images), strict=True)
     ]
-    return embedder.embed(crops)

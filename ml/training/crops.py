@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from ml.errors import ImageRejected
@@ -92,20 +91,6 @@ def cut_crops(
     if not known.all():
         print(f"{(~known).sum()} of {len(known)} photos are unreadable or show no dog: left out.")
     return CropCache(np.lib.format.open_memmap(_pixels(place), mode="r"), known)
-
-
-def cut_files(
-    samples: Sequence[Sample], finder: SubjectFinder, margin: float, folder: Path, side: int = 288
-) -> list[Path | None]:
-    """The same crops as PNG files below `folder`; None where there is none."""
-    crops = cut_crops(samples, finder, margin, folder, side)
-    paths: list[Path | None] = []
-    for sample, pixels, known in zip(samples, crops.pixels, crops.known, strict=True):
-        path = folder / f"{_digest(file_key(sample.path))}.png" if known else None
-        if path and not path.is_file():
-            Image.fromarray(pixels).save(path)
-        paths.append(path)
-    return paths
 
 
 def _start(place: Path, recipe: str, keys: Sequence[str], side: int) -> None:

@@ -22,7 +22,7 @@ from ml.training.sides import choose_held_out, tie
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
 
 # Data sets hold thumbnails and come from a known place: the limits for uploads do not apply.
-_LIMITS = Limits(max_bytes=1 << 30, max_pixels=1 << 28, min_side=16)
+LIMITS = Limits(max_bytes=1 << 30, max_pixels=1 << 28, min_side=16)
 
 Framing = Literal["photo", "crop", "head"]
 Grouping = Literal["file", "folder", "label", "original"]
@@ -178,7 +178,7 @@ def split(
         tie(names),
         [sample.group for _, sample in flat],
         [source.held_out for source, _ in flat],
-        [f"{src.images}/{s.label}" if src.stratified and s.label else "" for src, s in flat],
+        [_stratum(source, sample) for source, sample in flat],
         [known.get(sample.path) for _, sample in flat],
     )
     sides = iter(held)
@@ -188,6 +188,12 @@ def split(
         training.append((source, [sample for sample, is_held in fallen if not is_held]))
         validation.append((source, [sample for sample, is_held in fallen if is_held]))
     return training, validation
+
+
+def _stratum(source: Source, sample: Sample) -> str:
+    if not source.stratified or not sample.label:
+        return ""
+    return f"{source.images}/{sample.label}" if source.images else sample.label
 
 
 def write_split(path: Path, root: Path, training: Listed, validation: Listed) -> None:
@@ -253,7 +259,7 @@ def read(path: Path, max_side: int | None = None) -> np.ndarray:
         raise ImageRejected(
             "not_an_image", "This file cannot be read. Check its permissions.", str(error.strerror)
         ) from error
-    return load(data, _LIMITS, max_side)
+    return load(data, LIMITS, max_side)
 
 
 def read_all(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ml.errors import NoSubject
 from ml.subject import Subject, SubjectFinder
-from ml.training.crops import cut_crops, cut_files
+from ml.training.crops import cut_crops
 from ml.training.data import Preparation, Sample
 
 SHADES = 70  # more than two batches
@@ -131,10 +131,3 @@ def test_of_two_at_once_one_cuts(samples: list[Sample], tmp_path: Path) -> None:
 
 def test_no_samples(tmp_path: Path) -> None:
     assert len(cut_crops([], LeftHalf(), 0.0, tmp_path / "crops")) == 0
-
-
-def test_as_files(samples: list[Sample], tmp_path: Path) -> None:
-    paths = cut_files(samples, LeftHalf(), 0.0, tmp_path / "crops", side=16)
-    assert paths[-2:] == [None, None]
-    assert paths[5] is not None
-    assert Image.open(paths[5]).getpixel((3, 3)) == (5, 10, 0)
