@@ -96,6 +96,7 @@ def compare(
 
     A run that fails is told in the table and the others go on; then DataError is raised at the end.
     """
+    out.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
     failed: dict[str, str] = {}
     table = ""

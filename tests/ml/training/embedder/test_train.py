@@ -1,14 +1,19 @@
 """The training of the embedder from end to end."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from ml.embedder import Embedder
+from ml.errors import DataError, ModelMismatch
 from ml.spec import KeypointLayout, Likeness, ModelSpec
 from ml.subject import SubjectFinder
 from ml.training.embedder.config import EmbedderConfig
@@ -80,3 +85,114 @@ def test_a_run_ends_with_weights_that_load(
     assert (out / "curves.png").is_file()
     again = train_embedder(config, root, out, finder, margin=0.1)
     assert again["dogs/r1"] == figures["dogs/r1"]
+
+
+PROCESSES = """
+import sys
+from pathlib import Path
+from ml.subject import Subject, SubjectFinder
+from ml.training.data import Source
+from ml.training.embedder.config import EmbedderConfig
+from ml.training.embedder.train import train_embedder
+
+class WholePhoto(SubjectFinder):
+    def __init__(self):
+        self.identity = "whole photo"
+
+    def find(self, images):
+        return [Subject((0, 0, i.shape[1], i.shape[0]), 1.0) for i in images]
+
+root, out = Path(sys.argv[1]), Path(sys.argv[2])
+config = EmbedderConfig(
+    (Source("dogs", kind="dog", held_out=0.4, labelled=True),), "test_vit", size=32, batch=5,
+    pretrained="start.safetensors", logits=0.5, distil=0.5, teacher_sizes=(32,), ranking=1.0,
+    rankings="rankings.csv", ranking_photos=5, attribute=1.0, attributes="attributes.csv",
+    attribute_photos=4, epochs=1, workers=0, threads=1, precision="off", average=0.5,
+)
+train_embedder(config, root, out, WholePhoto(), 0.1)
+"""
+
+
+def test_two_processes_train_as_one(root: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(PROCESSES)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, start in (("one", []), ("two", launcher)):
+        command = [sys.executable, *start, str(script), str(root), str(tmp_path / name)]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=150)
+    one, two = (json.loads((tmp_path / name / "log.jsonl").read_text()) for name in ("one", "two"))
+    assert {name for name in one if name.startswith("loss/")} == {
+        f"loss/{name}" for name in ("contrast", "distil", "logits", "ranking", "attribute")
+    }
+    for name in one:
+        if name.startswith("loss"):
+            assert two[name] == pytest.approx(one[name], rel=1e-3, abs=1e-4), name
+    weights = [load_file(tmp_path / name / "embedder.safetensors") for name in ("one", "two")]
+    for name, value in weights[0].items():
+        assert torch.allclose(value.float(), weights[1][name].float(), atol=5e-3), name
+
+
+def test_the_start_is_measured_first_and_interpolations_are_told(
+    root: Path, finder: SubjectFinder, small: Configured
+) -> None:
+    out = root / "run"
+    shares = (0.0, 0.5, 1.0)
+    config = small(interpolations=shares, head_start="principal", epochs=1, rate=0.05)
+    best = train_embedder(config, root, out, finder, margin=0.1)
+    start = json.loads((out / "start.json").read_text())
+    told = json.loads((out / "interpolations.json").read_text())
+    assert [row["interpolation"] for row in told] == list(shares)
+    assert told[0]["score"] == pytest.approx(start["score"], abs=1e-4)
+    assert best["score"] == max(row["score"] for row in told)
+
+
+def test_another_run_in_the_same_folder_is_refused(
+    root: Path, finder: SubjectFinder, small: Configured
+) -> None:
+    out = root / "run"
+    train_embedder(small(epochs=1), root, out, finder, margin=0.1)
+    with pytest.raises(ModelMismatch, match="another configuration"):
+        train_embedder(small(epochs=1, rate=1e-3), root, out, finder, margin=0.1)
+    with pytest.raises(ModelMismatch, match="another architecture or dimension"):
+        train_embedder(small(epochs=1, dimension=64), root, out, finder, margin=0.1)
+    train_embedder(small(epochs=1, workers=1, checkpoint_minutes=3), root, out, finder, margin=0.1)
+
+
+@pytest.mark.parametrize("bits", ["fp16", "off"])
+def test_other_precisions(root: Path, finder: SubjectFinder, small: Configured, bits: str) -> None:
+    figures = train_embedder(small(epochs=1, precision=bits), root, root / "run", finder, 0.1)
+    assert np.isfinite(figures["loss"])
+
+
+def test_targets_are_imitated(root: Path, finder: SubjectFinder, small: Configured) -> None:
+    """Vectors by shade: after training the held-out dogs are found by shade."""
+    files = [path.relative_to(root).as_posix() for path in sorted((root / "dogs").rglob("*.png"))]
+    vectors = np.eye(8, dtype=np.float32)[[int(name[11]) for name in files]]
+    np.savez(root / "targets.npz", files=files, vectors=vectors)
+    settings = {
+        "targets": "targets.npz",
+        "imitate": 1.0,
+        "contrast": 0.0,
+        "dimension": 8,
+        "policy": "none",
+    }
+    config = small(**settings, head="linear", head_start="targets", tuning="frozen")
+    figures = train_embedder(config, root, root / "run", finder, margin=0.1)
+    assert figures["dogs/r1"] > 0.9
+    assert figures["loss"] < 0.1
+    with pytest.raises(DataError, match="Set 'dimension' to theirs"):
+        train_embedder(small(**{**settings, "dimension": 16}), root, root / "b", finder, margin=0.1)
+    np.savez(root / "targets.npz", files=["elsewhere.png"], vectors=vectors[:1])
+    with pytest.raises(DataError, match="names none of the photos"):
+        train_embedder(small(**settings), root, root / "c", finder, margin=0.1)
+    (root / "targets.npz").write_bytes(b"no zip")
+    with pytest.raises(DataError, match="is no npz"):
+        train_embedder(small(**settings), root, root / "d", finder, margin=0.1)
+
+
+def test_an_unknown_metric_is_refused_before_training(
+    root: Path, finder: SubjectFinder, small: Configured
+) -> None:
+    with pytest.raises(DataError, match=r"no metric 'triplets' to watch.*dogs/r1"):
+        train_embedder(small(watch="triplets"), root, root / "run", finder, margin=0.1)
