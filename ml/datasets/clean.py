@@ -10,6 +10,7 @@ from typing import Literal
 
 from ml.datasets.survey import Survey
 from ml.errors import DataError
+from ml.training.data import below
 
 Reason = Literal["exact copy", "near copy", "mirrored copy", "unreadable"]
 
@@ -58,9 +59,9 @@ def write_list(drops: Sequence[Drop], survey: Survey, folder: Path, path: Path) 
                 kept = survey.samples[drop.kept] if drop.kept >= 0 else None
                 table.writerow(
                     (
-                        sample.path.relative_to(folder).as_posix(),
+                        below(sample.path, folder),
                         drop.reason,
-                        kept.path.relative_to(folder).as_posix() if kept else "",
+                        below(kept.path, folder) if kept else "",
                         drop.bits if kept else "",
                         sample.label,
                         kept.label if kept else "",
@@ -78,7 +79,7 @@ def move_aside(drops: Sequence[Drop], survey: Survey, folder: Path) -> Path:
     """
     beside = folder.parent / f"{folder.name}-removed"
     paths = [survey.samples[drop.place].path for drop in drops]
-    moves = [(path, beside / path.relative_to(folder)) for path in paths]
+    moves = [(path, beside / below(path, folder)) for path in paths]
     taken = [new for _, new in moves if new.exists()]
     if taken:
         raise DataError(

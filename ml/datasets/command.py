@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ml.datasets.hashes import NEAR
 from ml.datasets.scan import default_cache
-from ml.datasets.survey import source_of, survey, survey_folder
+from ml.datasets.survey import survey, survey_folder
 from ml.errors import DataError
-from ml.training.data import Grouping, read_split, samples_of, split, write_split
+from ml.training.data import Grouping, read_split, samples_of, source_of, split, write_split
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -63,7 +63,7 @@ def add_command(commands: "Subparsers") -> None:
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument(
-        "--labels", type=Path, required=True, help="CSV: file,label (and group, optional)"
+        "--labels", type=Path, help="CSV: file,label (and group, optional); else a folder per label"
     )
     parser.add_argument("--model", default="starter")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="for `data report --colours`")
@@ -146,19 +146,14 @@ def run_compare_colours(options: argparse.Namespace) -> None:
     """Print the figures of all options as a table, and as the last line as one JSON object."""
     from ml.datasets.colours import compare_colours, table_of
     from ml.embedder import Embedder
-    from ml.evaluation.retrieval import crop_dogs
-    from ml.evaluation.tables import load_images, print_result, read_table
+    from ml.evaluation.retrieval import crop_dogs, read_labelled
+    from ml.evaluation.tables import print_result
     from ml.spec import load_spec
 
-    rows = read_table(options.labels, ("file", "label"))
     spec = load_spec(options.model)
-    images = load_images(options.images, (row["file"] for row in rows), max_side=640)
-    rows = [row for row in rows if row["file"] in images]
-    crops = crop_dogs(spec, [images[row["file"]] for row in rows])
-    groups = [row.get("group") or str(place) for place, row in enumerate(rows)]
-    embedder = Embedder.load(spec)
-    compared = compare_colours(crops, [row["label"] for row in rows], groups, embedder.embed)
-    compared["model"] = spec.name
+    images, labels, groups = read_labelled(options.images, options.labels)
+    crops, embedder = crop_dogs(spec, images), Embedder.load(spec)
+    compared = compare_colours(crops, labels, groups, embedder.embed) | {"model": spec.name}
     if options.out is not None:
         options.out.write_text(json.dumps(compared, indent=1) + "\n")
     print(table_of(compared))

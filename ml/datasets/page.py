@@ -13,6 +13,7 @@ from ml.datasets import plots
 from ml.datasets.hashes import groups_of
 from ml.datasets.sheets import sheet, thumbnail
 from ml.datasets.survey import Survey
+from ml.training.data import below
 from ml.training.sides import hash_of
 
 # Bounds of the page; report.json has everything.
@@ -197,13 +198,13 @@ def _group(survey: Survey, group: Sequence[int], folder: Path, mirrored: set[int
         path, facts = survey.samples[place].path, survey.facts[place]
         jpeg = thumbnail(path, 150)
         picture = _picture(jpeg, "jpeg", path.name) if jpeg else ""
-        name = path.relative_to(folder) if path.is_relative_to(folder) else path
+        name = below(path, folder)
         told = f"{facts.width} × {facts.height}, {facts.bytes / 1024:,.0f} kB"
         if place in mirrored:
             told += ", mirrored"
         if conflict:
             told += f', <b class="warn">{html.escape(survey.samples[place].label)}</b>'
-        cells.append(f"<div>{picture}{html.escape(str(name))}<br>{told}</div>")
+        cells.append(f"<div>{picture}{html.escape(name)}<br>{told}</div>")
     if len(group) > _OF_A_GROUP:
         cells.append(f"<div>and {len(group) - _OF_A_GROUP:,} more</div>")
     return f'<div class="group">{"".join(cells)}</div>'

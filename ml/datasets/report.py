@@ -9,6 +9,7 @@ import numpy as np
 
 from ml.datasets.hashes import groups_of
 from ml.datasets.survey import Survey, other_files
+from ml.training.data import below
 
 # The starter's networks take 224 pixels: smaller photos are enlarged.
 _INPUT_SIDE = 224
@@ -31,7 +32,7 @@ def report_of(
     """
     rows = survey.readable()
     facts = [survey.facts[row] for row in rows]
-    names = [_below(sample.path, folder) for sample in survey.samples]
+    names = [below(sample.path, folder) for sample in survey.samples]
     classes = survey.classes()
     unlabelled = classes.pop("", 0)
     report: dict[str, Any] = {
@@ -148,10 +149,6 @@ def _about_classes(classes: dict[str, int], unlabelled: int) -> list[str]:
                 "`balanced` or `class_shares` of the source, or weigh the loss."
             )
     return told
-
-
-def _below(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

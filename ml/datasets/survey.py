@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.datasets.hashes import NEAR, equal_groups, near_pairs
 from ml.datasets.scan import Facts, scan
-from ml.training.data import SUFFIXES, Sample, Source, samples_of
+from ml.training.data import SUFFIXES, Sample, samples_of, source_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +55,6 @@ class Survey:
             for one, other in pairs
             if labels[one] and labels[other] and labels[one] != labels[other]
         )
-
-
-def source_of(folder: Path, labels: Path | None) -> Source:
-    """The description of a folder given by hand, with or without its table of labels."""
-    return Source(str(folder), labels=str(labels.resolve()) if labels else "")
 
 
 def survey(samples: Sequence[Sample], cache: Path, near: int = NEAR) -> Survey:

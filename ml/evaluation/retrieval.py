@@ -8,9 +8,10 @@ import numpy as np
 
 from ml.embedder import Embedder
 from ml.evaluation.measures import retrieval
-from ml.evaluation.tables import load_images, print_result, read_table
+from ml.evaluation.tables import load_images, print_result
 from ml.spec import ModelSpec, load_spec
 from ml.subject import Subject, SubjectFinder, crop
+from ml.training.data import below, samples_of, source_of
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,7 +19,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser("retrieval", help="every image queries all others")
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument(
-        "--labels", type=Path, required=True, help="CSV: file,label (and group, optional)"
+        "--labels", type=Path, help="CSV: file,label (and group, optional); else a folder per label"
     )
     parser.add_argument("--model", default="starter")
     parser.add_argument("--json", action="store_true", help="only the result, no words")
@@ -27,15 +28,30 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def run(options: argparse.Namespace) -> None:
     """Print n, r1, r5, r10 and map over the queries whose label occurs elsewhere."""
-    rows = read_table(options.labels, ("file", "label"))
     spec = load_spec(options.model)
-    images = load_images(options.images, (row["file"] for row in rows), max_side=640)
-    rows = [row for row in rows if row["file"] in images]
+    images, labels, groups = read_labelled(options.images, options.labels)
     if not options.json:
-        print(f"{len(rows)} images, model {spec.name}")
-    vectors = embed_photos(spec, [images[row["file"]] for row in rows])
-    groups = [row.get("group") or str(place) for place, row in enumerate(rows)]
-    print_result(retrieval(vectors, [row["label"] for row in rows], groups))
+        print(f"{len(images)} images, model {spec.name}")
+    print_result(retrieval(embed_photos(spec, images), labels, groups))
+
+
+def read_labelled(
+    folder: Path, table: Path | None
+) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """Readable photos, at most 640 pixels wide and high, with their labels and groups.
+
+    A photo without label or group has its own, so that it is found but never asked for. Unreadable
+    ones are named; raises DataError where there are none.
+    """
+    samples = samples_of(source_of(folder, table), Path())
+    names = [below(sample.path, folder) for sample in samples]
+    images = load_images(folder, names, max_side=640)
+    kept = [(name, s) for name, s in zip(names, samples, strict=True) if name in images]
+    return (
+        [images[name] for name, _ in kept],
+        [sample.label or f"unlabelled {place}" for place, (_, sample) in enumerate(kept)],
+        [" ".join(sample.ties) or str(place) for place, (_, sample) in enumerate(kept)],
+    )
 
 
 def embed_photos(spec: ModelSpec, images: Sequence[np.ndarray]) -> np.ndarray:

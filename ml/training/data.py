@@ -130,11 +130,16 @@ class Preparation:
 PLAIN = Preparation()
 
 
+def source_of(folder: Path, labels: Path | None = None) -> Source:
+    """The description of a folder given by hand, with or without its table of labels."""
+    return Source(str(folder), labels=str(labels.resolve()) if labels else "")
+
+
 def samples_of(source: Source, root: Path) -> list[Sample]:
     """Every sample of a source in a fixed order; raises DataError where there are none."""
     folder = root / source.images
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}. Check --data and the configuration.")
+        raise DataError(f"There is no folder {folder}. Check the options and the configuration.")
     if source.coco:
         listed = _from_coco(source, root)
     elif source.labels:
@@ -199,7 +204,7 @@ def _stratum(source: Source, sample: Sample) -> str:
 def write_split(path: Path, root: Path, training: Listed, validation: Listed) -> None:
     """The sides as a CSV file (file, label, side), paths below `root`, for a source's `split`."""
     rows = {
-        sample.path.relative_to(root).as_posix(): (sample.label, side)
+        below(sample.path, root): (sample.label, side)
         for side, part in (("training", training), ("validation", validation))
         for _, samples in part
         for sample in samples
@@ -288,6 +293,11 @@ def file_key(path: Path) -> str:
     except OSError:
         return f"{path} missing"
     return f"{path} {told.st_size} {told.st_mtime_ns}"
+
+
+def below(path: Path, folder: Path) -> str:
+    """A file as tables name it: its path below `folder`; the whole path where it is elsewhere."""
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 def image_files(folder: Path) -> list[Path]:

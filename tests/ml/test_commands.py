@@ -50,6 +50,17 @@ def test_retrieval(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert last_line(capsys) == {"n": 4, "r1": 1.0, "r5": 1.0, "r10": 1.0, "map": 1.0}
 
 
+def test_retrieval_of_a_folder_per_label(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A photo without a label is found by others, but is no query."""
+    for label, names in {"warm": ("red", "rose"), "cold": ("blue", "sky")}.items():
+        (photos / label).mkdir()
+        for name in names:
+            (photos / f"{name}.png").rename(photos / label / f"{name}.png")
+    Image.new("RGB", (80, 70), (200, 0, 0)).save(photos / "loose.png")
+    assert main(["evaluate", "retrieval", "--images", str(photos)]) == 0
+    assert last_line(capsys) == {"n": 4, "r1": 0.5, "r5": 1.0, "r10": 1.0, "map": 0.75}
+
+
 def test_unreadable_images_are_named_and_skipped(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
