@@ -3,13 +3,16 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ml.errors import NoSubject
+from ml.spec import NetworkSpec
 from ml.subject import Subject, SubjectFinder
 from ml.training.crops import cut_crops
 from ml.training.data import Preparation, Sample
@@ -131,3 +134,14 @@ def test_of_two_at_once_one_cuts(samples: list[Sample], tmp_path: Path) -> None:
 
 def test_no_samples(tmp_path: Path) -> None:
     assert len(cut_crops([], LeftHalf(), 0.0, tmp_path / "crops")) == 0
+
+
+@pytest.mark.parametrize("changes", [{"sha256": "b"}, {"options": {"dog_at_least": 0.6}}])
+def test_other_weights_or_options_are_another_finder(changes: dict[str, Any]) -> None:
+    spec = NetworkSpec("f", "a", "test_vit", (32, 32), (0, 0, 0), (1, 1, 1), {"dog_at_least": 0.5})
+
+    def identity(spec: NetworkSpec) -> str:
+        return SubjectFinder(lambda pixels: (pixels,), spec).identity
+
+    assert identity(spec) == identity(replace(spec))
+    assert identity(spec) != identity(replace(spec, **changes))
