@@ -25,7 +25,7 @@ from ml.spec import ModelSpec
 from ml.subject import Box, Subject, SubjectFinder, crop, squash
 from ml.training import augment
 from ml.training.breeds.config import BreedsConfig
-from ml.training.breeds.held_out import digest, looks
+from ml.training.breeds.held_out import digest, look
 from ml.training.data import Sample, read
 
 _CHUNK = 64
@@ -39,7 +39,7 @@ class Photos:
 
     `labels` are slugs, "" for none; `features` (n, 1 + views, C) float32, the product's own view
     first; `teacher` (n, T) float32, its scores for the breeds `taught`; `digests` (n, 32) and
-    `looks` (n, 2, 32) as in `HeldOut`.
+    `looks` (n, 4) as in `HeldOut`.
     """
 
     paths: list[Path]
@@ -219,7 +219,7 @@ def _described(
         if isinstance(answer, NoSubject) and not label:
             continue
         box = answer.box if isinstance(answer, Subject) else whole(image)
-        found[place] = {"digests": digest(sample.path.read_bytes()), "looks": looks(image)}
+        found[place] = {"digests": digest(sample.path.read_bytes()), "looks": look(image)}
         crops.append(crop(image, box, networks.margin))
         chance = random.Random(f"{config.seed}/{sample.path.name}")
         crops += _random_views(image, box, chance, config)

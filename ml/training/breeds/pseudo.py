@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from ml.errors import DataError, ImageRejected
 from ml.evaluation.breeds import Reader, Variant
 from ml.spec import ModelSpec, load_spec, weights_file
-from ml.training.breeds.held_out import HeldOut, digest, looks
+from ml.training.breeds.held_out import HeldOut, digest, look
 from ml.training.data import image_files, read
 
 _BATCH = 16
@@ -92,7 +92,7 @@ def judge(files: list[Path], reader: Reader, held: HeldOut, at_least: float) -> 
                 print(f"skipped {path.name}: {error.message}", file=sys.stderr)
                 continue
             data = digest(path.read_bytes())
-            if held.holds(data[None], looks(image)[None])[0]:
+            if held.holds(data[None], look(image)[None])[0]:
                 yield Judged(path, "", 0.0, "held out")
                 continue
             paths.append(path)

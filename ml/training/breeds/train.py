@@ -122,7 +122,7 @@ def read_data(
     folder = out / "features"
     labels = [slug_of(sample.label) for sample in kept]
     measured = gather(kept, labels, spec, config, data, folder)
-    held = HeldOut(measured.digests, measured.looks[:, 0])
+    held = HeldOut(measured.digests, measured.looks)
     samples, labels = _drawn(training, config.seed)
     known: set[Path] = set()
     if pseudo is not None:
@@ -235,7 +235,7 @@ def save(
             "weight": head.weight.astype(np.float16),
             "bias": head.bias.astype(np.float16),
             "held_out_digests": validation.digests,
-            "held_out_looks": np.ascontiguousarray(validation.looks[:, 0]),
+            "held_out_looks": validation.looks,
         },
         path,
         metadata={METADATA: json.dumps(told), NAMES: json.dumps(head.names)},

@@ -33,7 +33,7 @@ def photos(
         np.zeros((count, 0), np.float32) if teacher is None else teacher.astype(np.float32),
         taught,
         np.zeros((count, 32), np.uint8),
-        np.zeros((count, 2, 32), np.uint8),
+        np.zeros((count, 4), np.uint64),
     )
 
 
