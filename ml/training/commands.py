@@ -28,6 +28,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         parser.add_argument("--threads", type=int)
         if name == "embedder":
             parser.add_argument("--subject-model", default="starter", help="cuts the photos")
+            parser.add_argument(
+                "--cache",
+                type=Path,
+                help="crops and start features, which runs may share; by default in --out",
+            )
         parser.set_defaults(run=run)
 
 
@@ -38,12 +43,12 @@ def run_subject(options: argparse.Namespace) -> None:
 
 
 def run_embedder(options: argparse.Namespace) -> None:
-    """Train, and leave `embedder.safetensors` in --out."""
+    """Train, and leave `embedder.safetensors` in --out; several processes by `torchrun -m ml`."""
     spec = load_spec(options.subject_model)
     config = read_config(EmbedderConfig, options.config, **_changes(options))
     finder = SubjectFinder.load(spec, threads=config.threads or None)
     margin = float(spec.subject.options["margin"])
-    print(train_embedder(config, options.data, options.out, finder, margin))
+    train_embedder(config, options.data, options.out, finder, margin, options.cache)
 
 
 def _changes(options: argparse.Namespace) -> dict[str, int | float | None]:

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ml.errors import DataError
+from ml.evaluation.tables import print_result
 from ml.networks.backbone import save_weights
 from ml.subject import SubjectFinder
 from ml.training.augment import policy
@@ -149,6 +150,7 @@ def _train(
             mean=network.mean,
             std=network.std,
         )
+        print_result(best)
     return best
 
 
@@ -251,7 +253,7 @@ def _measure_start(measure: Measure, student: Student, out: Path) -> None:
     stored = out / "start.json"
     if not stored.is_file():
         out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({k: round(v, 5) for k, v in measure(student.network).items()})
+        text = json.dumps(measure(student.network))
         print(f"start: {text}")
         stored.write_text(text + "\n")
 
@@ -280,7 +282,7 @@ def _interpolate(
         network.load_state_dict(state)
         states.append(state)
         told.append({"interpolation": share, **measure(network)})
-        print(json.dumps({k: round(v, 5) for k, v in told[-1].items()}))
+        print_result(told[-1])
     (out / "interpolations.json").write_text(json.dumps(told, indent=1) + "\n")
     chosen = max(range(len(told)), key=lambda place: told[place][config.watch])
     network.load_state_dict(states[chosen])

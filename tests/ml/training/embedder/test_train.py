@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from ml.__main__ import main
 from ml.embedder import Embedder
 from ml.errors import DataError, ModelMismatch
 from ml.spec import KeypointLayout, Likeness, ModelSpec
@@ -196,3 +197,59 @@ def test_an_unknown_metric_is_refused_before_training(
 ) -> None:
     with pytest.raises(DataError, match=r"no metric 'triplets' to watch.*dogs/r1"):
         train_embedder(small(watch="triplets"), root, root / "run", finder, margin=0.1)
+
+
+@pytest.fixture
+def command(
+    root: Path, finder: SubjectFinder, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
+    """`python -m ml train embedder` on `root` with lines of TOML; gives the exit code."""
+    monkeypatch.setattr(SubjectFinder, "load", lambda *given, **options: finder)
+    small = {"architecture": '"test_vit"', "size": "32", "batch": "8", "epochs": "1"}
+    source = '[[source]]\nimages = "dogs"\nkind = "dog"\nheld_out = 0.4\nlabelled = true\n'
+
+    def run(lines: dict[str, str], *more: str) -> int:
+        told = {**small, "workers": "0", "threads": "1", **lines}
+        path = root / "run.toml"
+        path.write_text("".join(f"{name} = {value}\n" for name, value in told.items()) + source)
+        given = ["--config", str(path), "--data", str(root), "--out", str(root / "run"), *more]
+        return main(["train", "embedder", *given])
+
+    return run
+
+
+def test_the_command_trains_and_its_last_line_is_json(
+    command: Callable[..., int], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command({"pretrained": '"start.safetensors"'}, "--cache", str(root / "kept")) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {"score", "dogs/r1", "loss"} <= set(last)
+    assert (root / "kept" / "crops").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ({"rate": "inf"}, "no longer a number"),
+        ({"architecture": '"test_vitt"'}, "Nearest: test_vit"),
+        ({"pool": '"sum"'}, "'pool' must be one of"),
+        ({"pretrained": '"other.safetensors"'}, "belong to another architecture"),
+        ({"start": '"other.safetensors"'}, "belong to another architecture, dimension or size"),
+        ({"device": '"toaster"'}, "'toaster' is not there"),
+        ({"watch": '"beauty"'}, "no metric 'beauty'"),
+        ({"ranking": "1.0", "rankings": '"none.csv"'}, "cannot be read"),
+    ],
+)
+def test_mistakes_end_in_one_sentence_and_exit_code_1(
+    command: Callable[..., int],
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    lines: dict[str, str],
+    told: str,
+) -> None:
+    save_file({"a": torch.zeros(1)}, root / "other.safetensors")
+    assert command(lines) == 1
+    errors = [e for e in capsys.readouterr().err.splitlines() if e.startswith("error: ")]
+    assert len(errors) == 1
+    assert told in errors[0]
+    assert not (root / "run" / "embedder.safetensors").exists()
