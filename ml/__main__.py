@@ -18,6 +18,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "train a network",
         (
             "ml.training.commands",
+            "ml.training.embedder.ensemble",
             "ml.training.keypoints.command",
             "ml.training.breeds.command",
         ),
