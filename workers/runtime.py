@@ -21,6 +21,7 @@ from ml.errors import NoSubject
 from ml.index import Hit, VectorIndex
 from ml.spec import ModelSpec
 from portal.matching.models import Embedding, ModelVersion
+from workers import weights
 
 DIMENSION = 128
 # The live version and one being built or just left.
@@ -46,10 +47,11 @@ def spec_of(fingerprint: str) -> ModelSpec:
 
 def load_analyser(spec: ModelSpec) -> Analyse:
     """Loads and warms the models of a spec. Raises ModelMissing or ModelMismatch."""
-    analyser = Analyser.load(
-        spec, cache_dir=settings.MODEL_CACHE_DIR, directory=settings.MODEL_WEIGHTS_DIR
-    )
+    directory = weights.directory_of(spec)
+    analyser = Analyser.load(spec, cache_dir=settings.MODEL_CACHE_DIR, directory=directory)
     analyser.warm_up()
+    if directory == settings.MODEL_WEIGHTS_DIR:
+        weights.keep(spec)
     return analyser
 
 

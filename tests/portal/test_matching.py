@@ -85,7 +85,7 @@ def test_the_default_goes_live_when_none_is(version):
     assert version.spec["name"] == "starter"
 
 
-def test_new_models_are_built_when_the_live_ones_are_gone(version):
+def test_new_models_are_built_when_the_live_ones_were_replaced(version):
     newer = spec("starter", "c")
     services.register_specs(specs=[newer], default="starter")
     building = ModelVersion.objects.get(state="building")

@@ -42,8 +42,9 @@ class Spec(Protocol):
 def register_specs(*, specs: Iterable[Spec], default: str) -> list[ModelVersion]:
     """A row for each set of models a worker has; the default goes live when none is.
 
-    Where the live version's models are no longer there, searches cannot be answered, so the
-    default is built at once. Workers call this when they start, several at a time.
+    Where an update has replaced the live version's models, the default is built beside it at once;
+    until then the live version answers with the weights that workers kept. Workers call this when
+    they start, several at a time.
     """
     versions = [
         ModelVersion.objects.get_or_create(
@@ -66,7 +67,7 @@ def register_specs(*, specs: Iterable[Spec], default: str) -> list[ModelVersion]
         except IntegrityError:
             log.info("Another worker has made a version live")
     elif chosen and live and live.fingerprint not in {v.fingerprint for v in versions}:
-        log.warning("The models of the live version %s are gone; %s is built", live, chosen)
+        log.warning("The models of the live version %s were replaced; %s is built", live, chosen)
         try:
             request_reindex(version_name=chosen.name, by=None, rebuild=False)
         except VersionConflict as conflict:
