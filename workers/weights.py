@@ -1,7 +1,7 @@
 """Weights of the versions in use, kept with the data.
 
 An update of Pawkin brings other weights. The live version answers with its own until the new ones
-are built, and rolling back needs them as well, so each version's files are copied when it is loaded.
+are built, and rolling back needs them as well, so a version's files are copied when it is loaded.
 """
 
 from __future__ import annotations
