@@ -181,11 +181,12 @@ def _result(
             return known["figures"]
     metrics = train()
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    seconds = {line["epoch"]: line["seconds"] for line in lines}  # a resumed one counts last
     weights = folder / "embedder.safetensors"
     figures = {
         **{k: v for k, v in metrics.items() if not k.startswith(("loss", "epoch", "seconds"))},
         "megabytes": weights.stat().st_size / 1e6,
-        "seconds": sum(line["seconds"] for line in lines),
+        "seconds": sum(seconds.values()),
         "latency_ms": latency(weights),
     }
     fresh = stored.with_suffix(".tmp")

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ml.networks.embedder import EmbedderNetwork
 from ml.subject import squash
 from ml.training.augment import policy
+from ml.training.data import file_key
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.photos import Training
 from ml.training.embedder.student import build_network, start_classifier, start_network
@@ -65,6 +66,7 @@ def cached_views(
     network: EmbedderNetwork,
     training: Training,
     config: EmbedderConfig,
+    data: Path,
     precision: Precision,
     cache: Path,
 ) -> np.ndarray:
@@ -86,8 +88,9 @@ def cached_views(
     def compute() -> np.ndarray:
         return np.stack([seen(number) for number in range(1 + config.views)], 1).astype(np.float16)
 
-    key = [config.views, config.policy, config.crop_least, config.jitter, config.start]
-    return _kept(cache, "views", [*_start_key(config, config.size), *key], training, compute)
+    start = file_key(data / config.start) if config.start else ""
+    key = [start, config.views, config.policy, config.crop_least, config.jitter]
+    return _kept(cache, "views", [*_start_key(config, data, config.size), *key], training, compute)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,8 @@ def start_answers(
             f"start weights at {size}",
         )
 
-    found = _kept(cache, "start", [*_start_key(config, size), wants_logits], training, compute)
+    key = [*_start_key(config, data, size), wants_logits]
+    found = _kept(cache, "start", key, training, compute)
     width = build_network(config, size).width
     return StartAnswers(found[:, :width], found[:, width:])
 
@@ -144,8 +148,9 @@ def relational_teacher(answers: Sequence[StartAnswers]) -> torch.Tensor:
     return F.normalize(torch.cat(parts, 1), dim=1)
 
 
-def _start_key(config: EmbedderConfig, size: int) -> list[object]:
-    return [config.architecture, config.pretrained, config.normalisation, config.pool, size]
+def _start_key(config: EmbedderConfig, data: Path, size: int) -> list[object]:
+    weights = file_key(data / config.pretrained) if config.pretrained else ""
+    return [config.architecture, weights, config.normalisation, config.pool, size]
 
 
 def _kept(
@@ -155,8 +160,12 @@ def _kept(
     training: Training,
     compute: Callable[[], np.ndarray],
 ) -> np.ndarray:
-    """What `compute` gives, kept below `cache` under what decides it: the key and the photos."""
-    told = json.dumps([key, training.names, training.pixels.shape])
+    """What `compute` gives, kept below `cache` under what decides it: the key and the crops.
+
+    The crops' file is named by finder, margin, and path, size and time of change of every photo.
+    """
+    crops = Path(str(getattr(training.pixels, "filename", ""))).name
+    told = json.dumps([key, crops, training.names])
     stored = cache / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npy"
     if not stored.is_file():
         cache.mkdir(parents=True, exist_ok=True)

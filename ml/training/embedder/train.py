@@ -93,7 +93,7 @@ def _train(
     views = None
     if student.frozen:
         views = processes.in_turn(
-            lambda: cached_views(student.network, training, config, precision, cache)
+            lambda: cached_views(student.network, training, config, data, precision, cache)
         )
     if config.head_start != "random" and not config.start:
         _start_head(student, teachers, answers[config.size], config)

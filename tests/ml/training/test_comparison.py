@@ -31,7 +31,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         runs.append(f"{config.size}/{config.seed}")
         out.mkdir(parents=True)
         (out / "embedder.safetensors").write_bytes(b"x" * 2_000_000)
-        (out / "log.jsonl").write_text('{"seconds": 40}\n{"seconds": 20}\n')
+        lines = [
+            {"epoch": 0, "seconds": 9},
+            {"epoch": 0, "seconds": 40},
+            {"epoch": 1, "seconds": 20},
+        ]
+        (out / "log.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
         return {
             "score": config.size / 100 + config.seed / 10,
             "dogs/r1": 0.5,
