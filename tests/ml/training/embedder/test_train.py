@@ -17,7 +17,9 @@ from ml.embedder import Embedder
 from ml.errors import DataError, ModelMismatch
 from ml.spec import KeypointLayout, Likeness, ModelSpec
 from ml.subject import SubjectFinder
+from ml.training.embedder import train
 from ml.training.embedder.config import EmbedderConfig
+from ml.training.embedder.objectives import losses_of
 from ml.training.embedder.train import train_embedder
 from ml.training.release import network_of
 
@@ -93,7 +95,9 @@ import sys
 from pathlib import Path
 from ml.subject import Subject, SubjectFinder
 from ml.training.data import Source
+from ml.training.embedder import train
 from ml.training.embedder.config import EmbedderConfig
+from ml.training.embedder.objectives import losses_of
 from ml.training.embedder.train import train_embedder
 
 class WholePhoto(SubjectFinder):
@@ -146,6 +150,43 @@ def test_the_start_is_measured_first_and_interpolations_are_told(
     assert [row["interpolation"] for row in told] == list(shares)
     assert told[0]["score"] == pytest.approx(start["score"], abs=1e-4)
     assert best["score"] == max(row["score"] for row in told)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_run_killed_on_the_way_ends_with_the_same_weights(
+    root: Path,
+    finder: SubjectFinder,
+    small: Configured,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    """All streams, a running mean and chunks; two steps an epoch, a checkpoint at each."""
+    config = small(
+        **{**EVERYTHING, "batch": 2, "accumulate": 2, "average": 0.8, "epochs": 3},
+        checkpoint_minutes=0.0,
+    )
+    figures = train_embedder(config, root, root / "whole", finder, 0.1, root / "cache")
+    steps = 0
+
+    def killing(*given: object) -> dict[str, torch.Tensor]:
+        nonlocal steps
+        steps += 1
+        if steps > after:
+            raise Killed
+        return losses_of(*given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "losses_of", killing)
+        with pytest.raises(Killed):
+            train_embedder(config, root, root / "killed", finder, 0.1, root / "cache")
+    again = train_embedder(config, root, root / "killed", finder, 0.1, root / "cache")
+    assert {**again, "seconds": 0} == {**figures, "seconds": 0}
+    whole, killed = (load_file(root / n / "embedder.safetensors") for n in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
 def test_another_run_in_the_same_folder_is_refused(
