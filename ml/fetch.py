@@ -185,7 +185,9 @@ def _convert(checkpoint: Path, architecture: str, ready: Path) -> None:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     state = state.get("model", state)
     has_classifier = any(key.startswith(("head.", "classifier.")) for key in state)
-    module = timm.create_model(architecture, **({} if has_classifier else {"num_classes": 0}))
+    module = timm.create_model(architecture)
+    if not has_classifier:
+        module.reset_classifier(0)
     if isinstance(module, VisionTransformer):
         state = checkpoint_filter_fn(state, module)
     module.load_state_dict(state)
