@@ -36,6 +36,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "ml.evaluation.breeds",
         ),
     ),
+    "export": ("a network for other programs, measured", ("ml.commands.export",)),
 }
 
 # Command: what it does, and its module.

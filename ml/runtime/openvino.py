@@ -37,21 +37,37 @@ def compile_openvino(
     import openvino
 
     core = openvino.Core()
-    precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
-    }
+    settings = {}
     if cache_dir is None:
-        model = _converted(build(), example)
+        model = converted(build(), example)
     else:
         cache_dir.mkdir(parents=True, exist_ok=True)
         settings["CACHE_DIR"] = str(cache_dir / "compiled")
         stored = _stored_path(cache_dir, key, example, openvino.__version__)
         if not stored.is_file():
-            _store(_converted(build(), example), stored)
+            _store(converted(build(), example), stored)
         model = core.read_model(stored)
+    return compiled(core, model, threads, native_precision(core), **settings)
+
+
+def native_precision(core: "openvino.Core") -> str:
+    """The hint "bf16" where the CPU computes it natively, else "f32"."""
+    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+def compiled(
+    core: "openvino.Core",
+    model: "openvino.Model",
+    threads: int | None,
+    precision: str,
+    **settings: Any,
+) -> Network:
+    """A callable for the model on the CPU; `precision` is OpenVINO's hint, "bf16" or "f32"."""
+    settings |= {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
+    }
     request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def run(batch: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -61,7 +77,8 @@ def compile_openvino(
     return run
 
 
-def _converted(module: "torch.nn.Module", example: np.ndarray) -> "openvino.Model":
+def converted(module: "torch.nn.Module", example: np.ndarray) -> "openvino.Model":
+    """The module as OpenVINO has it, for inputs like the example and batches of any length."""
     import openvino
     import torch
 
