@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.runtime import Network, compile_network
 from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
-from ml.subject import cache_key, squash
+from ml.subject import Interpolation, cache_key, squash
 
 if TYPE_CHECKING:
     import torch
@@ -17,12 +17,13 @@ _BATCH = 16
 
 
 class Embedder:
-    """SimCLR ViT. Load it once per process; not safe for several threads at once."""
+    """Backbone and projection head. Load it once per process; not safe for several threads at once."""
 
     def __init__(self, network: Network, spec: NetworkSpec) -> None:
         self._network = network
         self._size = spec.size
         self._mirror = bool(spec.options.get("mirror", False))
+        self._interpolation: Interpolation = spec.options.get("interpolation", "bilinear")
         self.dimension = int(spec.options["dimension"])
 
     @classmethod
@@ -70,7 +71,8 @@ class Embedder:
             return np.zeros((0, self.dimension), np.float32), np.zeros((0, 0), np.float32)
         rows, read = [], []
         for start in range(0, len(crops), _BATCH):
-            pixels = np.stack([squash(c, self._size) for c in crops[start : start + _BATCH]])
+            some = crops[start : start + _BATCH]
+            pixels = np.stack([squash(c, self._size, self._interpolation) for c in some])
             vectors, features = self._network(pixels)
             if self._mirror:
                 mirrored = self._network(pixels[:, :, ::-1])

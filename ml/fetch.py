@@ -187,7 +187,7 @@ def _convert(checkpoint: Path, architecture: str, ready: Path) -> None:
     has_classifier = any(key.startswith(("head.", "classifier.")) for key in state)
     module = timm.create_model(architecture)
     if not has_classifier:
-        module.reset_classifier(0)
+        module.reset_classifier(0)  # type: ignore[operator]
     if isinstance(module, VisionTransformer):
         state = checkpoint_filter_fn(state, module)
     module.load_state_dict(state)

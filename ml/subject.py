@@ -21,6 +21,9 @@ Box = tuple[float, float, float, float]
 # The order of the gate's outputs, as `ml.networks.subject` trains them.
 KINDS: tuple[Literal["dog"] | OtherKind, ...] = ("dog", "cat", "person", "other")
 
+# How a picture is brought to another size; a network should see what it was trained on.
+Interpolation = Literal["bilinear", "bicubic"]
+
 _BATCH = 16
 
 
@@ -117,11 +120,14 @@ def crop(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def squash(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def squash(
+    image: np.ndarray, size: tuple[int, int], interpolation: Interpolation = "bilinear"
+) -> np.ndarray:
     """The whole picture at (height, width) whatever its shape, antialiased."""
     height, width = size
     picture = Image.fromarray(image)
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    method = Image.Resampling[interpolation.upper()]
+    return np.asarray(picture.resize((width, height), method, reducing_gap=2.0))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

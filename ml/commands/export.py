@@ -63,7 +63,12 @@ def run(options: argparse.Namespace) -> None:
         labelled = {sample.path.resolve() for sample in listed}
     photos = calibration_photos(options.calibrate, labelled)
     crops = crop_dogs(spec, photos)
-    pixels = np.stack([squash(crop, spec.embedder.size) for crop in crops])
+    pixels = np.stack(
+        [
+            squash(crop, spec.embedder.size, spec.embedder.options.get("interpolation", "bilinear"))
+            for crop in crops
+        ]
+    )
     told = {"model": spec.name, "fingerprint": spec.fingerprint}
     try:
         files = export_embedder(build(spec), pixels, options.out, told)

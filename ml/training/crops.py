@@ -13,8 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from ml.errors import ImageRejected
-from ml.subject import Subject, SubjectFinder, crop, squash
+from ml.subject import Interpolation, Subject, SubjectFinder, crop, squash
 from ml.training.data import PLAIN, Preparation, Sample, file_key, read_all
+
+# What embedders are trained with and state in their weights file.
+INTERPOLATION: Interpolation = "bicubic"
 
 _BATCH = 32
 _MAX_SIDE = 640
@@ -57,7 +60,7 @@ def cut_crops(
     if not samples:
         return CropCache(np.zeros((0, side, side, 3), np.uint8), np.zeros(0, bool))
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = _digest([finder.identity, margin, side, asdict(preparation)])
+    recipe = _digest([finder.identity, margin, side, INTERPOLATION, asdict(preparation)])
     keys = [file_key(sample.path) for sample in samples]
     place = folder / f"{recipe}-{_digest(keys)}"
     with _alone(folder):
@@ -81,7 +84,9 @@ def cut_crops(
                 for (row, image), subject in zip(images.items(), subjects, strict=True):
                     marks[row] = _NO_DOG
                     if isinstance(subject, Subject):
-                        cut = squash(crop(image, subject.box, margin), (side, side))
+                        cut = squash(
+                            crop(image, subject.box, margin), (side, side), INTERPOLATION
+                        )
                         pixels[row] = preparation(cut)
                         marks[row] = _CUT
                 pixels.flush()  # so that no row is marked whose pixels are not on disk

@@ -45,7 +45,7 @@ class SubjectConfig:
     patience: int = 4
     box_weight: float = 2.0
     dog_at_least: float = 0.4
-    margin: float = 0.05
+    margin: float = 0.1
     seed: int = 0
     workers: int = 1
     threads: int = 0

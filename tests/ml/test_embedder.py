@@ -57,3 +57,20 @@ def test_mirrored_crops_get_one_vector_only_with_mirror() -> None:
     assert plain[0] @ plain[1] < 0.9
     features = embedder(mirror=True).describe([image, twin])[1]
     assert features[0] == pytest.approx(features[1])
+
+
+def test_a_crop_is_brought_to_size_as_the_spec_says() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:, 4:] = 200  # enlarged, a bicubic edge overshoots and a bilinear one does not
+    seen: list[np.ndarray] = []
+
+    def watching(batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        seen.append(batch)
+        return network(batch)
+
+    for interpolation in ("bilinear", "bicubic"):
+        options = {"dimension": 3, "interpolation": interpolation}
+        spec = NetworkSpec("", "", "", (16, 16), (0, 0, 0), (1, 1, 1), options)
+        Embedder(watching, spec).embed([image])
+    assert seen[0].max() == 200
+    assert seen[1].max() > 200

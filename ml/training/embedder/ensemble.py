@@ -18,7 +18,7 @@ from ml.runtime import compile_network
 from ml.spec import load_spec
 from ml.subject import SubjectFinder, squash
 from ml.training.config import CONFIGS, read_config
-from ml.training.crops import cut_crops
+from ml.training.crops import INTERPOLATION, cut_crops
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.photos import gather
 from ml.training.embedder.student import start_network
@@ -122,7 +122,8 @@ def features_of(
     )
     rows = []
     for start in tqdm(range(0, len(pixels), _BATCH), teacher.architecture, mininterval=5):
-        batch = np.stack([squash(crop, size) for crop in pixels[start : start + _BATCH]])
+        some = pixels[start : start + _BATCH]
+        batch = np.stack([squash(crop, size, INTERPOLATION) for crop in some])
         rows.append((network(batch)[0] + network(np.ascontiguousarray(batch[:, :, ::-1]))[0]) / 2)
     return np.concatenate(rows)
 

@@ -17,7 +17,7 @@ from ml.networks.backbone import save_weights
 from ml.subject import SubjectFinder
 from ml.training.augment import policy
 from ml.training.config import config_hash
-from ml.training.crops import cut_crops
+from ml.training.crops import INTERPOLATION, cut_crops
 from ml.training.distribution import Processes, joined
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.features import (
@@ -146,7 +146,12 @@ def _train(
             out / "embedder.safetensors",
             architecture=config.architecture,
             size=(config.size, config.size),
-            options={"dimension": config.dimension, "pool": network.pool, "head": config.head},
+            options={
+                "dimension": config.dimension,
+                "pool": network.pool,
+                "head": config.head,
+                "interpolation": INTERPOLATION,
+            },
             mean=network.mean,
             std=network.std,
         )
