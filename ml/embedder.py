@@ -17,7 +17,7 @@ _BATCH = 16
 
 
 class Embedder:
-    """Backbone and projection head. Load it once per process; not safe for several threads at once."""
+    """Backbone and head. Load it once per process; not safe for several threads at once."""
 
     def __init__(self, network: Network, spec: NetworkSpec) -> None:
         self._network = network
