@@ -34,6 +34,8 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "ml.evaluation.likeness",
             "ml.evaluation.keypoints",
             "ml.evaluation.breeds",
+            "ml.evaluation.neighbours",
+            "ml.evaluation.space",
         ),
     ),
     "export": ("a network for other programs, measured", ("ml.commands.export",)),

@@ -62,7 +62,7 @@ def sizes(facts: Sequence[Facts]) -> bytes:
         ratio.set_xticks(list(shown.values()), list(shown))
         _named(ratio, "Shape", "width : height", "photos")
 
-    return _drawn(draw, 10.5, 3.1)
+    return drawn(draw, 10.5, 3.1)
 
 
 def files(facts: Sequence[Facts]) -> bytes:
@@ -81,7 +81,7 @@ def files(facts: Sequence[Facts]) -> bytes:
         size.xaxis.set_minor_formatter(NullFormatter())
         _named(size, "Size of a file", "kB", "photos")
 
-    return _drawn(draw, 10.5, 2.6)
+    return drawn(draw, 10.5, 2.6)
 
 
 def light(facts: Sequence[Facts]) -> bytes:
@@ -101,7 +101,7 @@ def light(facts: Sequence[Facts]) -> bytes:
             axes.axvline(float(np.median(values)), color=_INK, lw=1, ls=":")
             _named(axes, title, f"{unit}; dotted: median", "photos")
 
-    return _drawn(draw, 10.5, 2.6)
+    return drawn(draw, 10.5, 2.6)
 
 
 def classes(counts: Counter[str]) -> bytes:
@@ -121,7 +121,7 @@ def classes(counts: Counter[str]) -> bytes:
         below = "" if len(names) <= _MOST_NAMES else "classes, the largest first"
         _named(axes, "Photos of each class (dotted: median)", below, "photos")
 
-    return _drawn(draw, 10.5, 3.4)
+    return drawn(draw, 10.5, 3.4)
 
 
 def _bars(axes: Axes, counts: Counter[str], title: str) -> None:
@@ -145,8 +145,8 @@ def _named(axes: Axes, title: str, below: str, beside: str) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
 
 
-def _drawn(draw: Callable[[Figure], None], width: float, height: float) -> bytes:
-    """`width` and `height` in inches."""
+def drawn(draw: Callable[[Figure], None], width: float, height: float) -> bytes:
+    """A PNG file of what `draw` puts on a figure; `width` and `height` in inches."""
     known = {font.name for font in font_manager.fontManager.ttflist}
     family = ["DejaVu Sans", *(name for name in _FONTS if name in known)]
     style: Any = {**_STYLE, "font.family": family}
