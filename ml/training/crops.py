@@ -84,9 +84,7 @@ def cut_crops(
                 for (row, image), subject in zip(images.items(), subjects, strict=True):
                     marks[row] = _NO_DOG
                     if isinstance(subject, Subject):
-                        cut = squash(
-                            crop(image, subject.box, margin), (side, side), INTERPOLATION
-                        )
+                        cut = squash(crop(image, subject.box, margin), (side, side), INTERPOLATION)
                         pixels[row] = preparation(cut)
                         marks[row] = _CUT
                 pixels.flush()  # so that no row is marked whose pixels are not on disk
