@@ -28,7 +28,17 @@ HEAVY = {
 # Limits and their sentences exist once; both modules need Pillow and NumPy only.
 LIGHT_ML = {"ml.errors", "ml.images"}
 # An app may import those before it.
-APPS = ("accounts", "shelters", "dogs", "matching", "insights")
+APPS = (
+    "accounts",
+    "shelters",
+    "dogs",
+    "matching",
+    "enquiries",
+    "feeds",
+    "publishing",
+    "insights",
+    "api",
+)
 
 
 def modules(folder: str) -> list[Path]:

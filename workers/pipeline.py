@@ -22,7 +22,7 @@ from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
 from portal.matching.queries import active_version, candidates
-from workers import pictures, reindexing
+from workers import alerts, feeds, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
 from workers.runtime import runtime, spec_of
@@ -217,4 +217,7 @@ WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.ANSWER_QUERY: answer_query,
     Job.Kind.RANK: rank,
     Job.Kind.REINDEX: reindexing.reindex,
+    Job.Kind.IMPORT_FEED: feeds.import_feed,
+    Job.Kind.ALERT: alerts.alert,
+    Job.Kind.DELIVER: webhooks.deliver,
 }

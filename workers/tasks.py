@@ -29,6 +29,9 @@ index_photo = shared_task(name="workers.tasks.index_photo")(run)
 answer_query = shared_task(name="workers.tasks.answer_query")(run)
 rank = shared_task(name="workers.tasks.rank")(run)
 reindex = shared_task(name="workers.tasks.reindex")(run)
+import_feed = shared_task(name="workers.tasks.import_feed")(run)
+alert = shared_task(name="workers.tasks.alert")(run)
+deliver = shared_task(name="workers.tasks.deliver")(run)
 
 
 @shared_task(name="workers.tasks.sweep_jobs")

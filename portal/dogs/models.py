@@ -183,6 +183,34 @@ class TemperamentValue(models.Model):
         return f"{self.trait}: {self.answer or self.level}"
 
 
+class DogEvent(models.Model):
+    """A change of a dog's status that others may want to hear of, written in its transaction.
+
+    Ids can become visible out of order: readers ask which events they have not handled yet, never
+    only for those after the last id.
+    """
+
+    class Kind(models.TextChoices):
+        LISTED = "listed", _("listed for the first time")
+        RELISTED = "relisted", _("listed again")
+        ON_HOLD = "on_hold", _("on hold")
+        ADOPTED = "adopted", _("adopted")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=10, choices=Kind)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.dog_id} {self.kind}"
+
+
 def random_name() -> str:
     """An unguessable file stem: file names never come from the uploader."""
     return secrets.token_hex(16)

@@ -14,7 +14,7 @@ from django.utils.text import slugify
 
 from ml.errors import PawkinError
 from portal.accounts.models import User
-from portal.dogs.models import Dog, Photo, TemperamentValue
+from portal.dogs.models import Dog, DogEvent, Photo, TemperamentValue
 from portal.dogs.storage import delete_on_commit, new_files
 from portal.dogs.temperament import SCALE_TRAITS
 from portal.dogs.uploads import Refusal, read_or_refuse, read_upload
@@ -78,7 +78,7 @@ def create_dog(
             _write_temperament(dog, temperament or {}, by)
             _add_photo_rows(dog, stored, queue)
             if publish:
-                publish_dog(dog=dog)
+                publish_dog(dog=dog, by=by)
     return dog
 
 
@@ -100,9 +100,9 @@ def update_dog(
     return dog
 
 
-def publish_dog(*, dog: Dog) -> Dog:
+def publish_dog(*, dog: Dog, by: User | None = None) -> Dog:
     """Lets adopters find the dog from the next search on."""
-    _write_status(dog, Dog.Status.AVAILABLE)
+    _write_status(dog, Dog.Status.AVAILABLE, by)
     return dog
 
 
@@ -111,7 +111,7 @@ def set_status(*, dog: Dog, status: str, by: User | None) -> Dog:
     if status not in Dog.Status.values:
         raise DogConflict("unknown_status", "Choose one of the statuses a dog can have.", status)
     before = dog.status
-    _write_status(dog, status)
+    _write_status(dog, status, by)
     log.info("Dog %s: %s → %s by user %s", dog.pk, before, status, by.pk if by else None)
     return dog
 
@@ -219,11 +219,25 @@ def _write_fields(dog: Dog, fields: Mapping[str, Any], by: User | None) -> None:
         set_status(dog=dog, status=fields["status"], by=by)
 
 
-def _write_status(dog: Dog, status: str) -> None:
+EVENTS: dict[str, DogEvent.Kind] = {
+    Dog.Status.AVAILABLE: DogEvent.Kind.RELISTED,
+    Dog.Status.ON_HOLD: DogEvent.Kind.ON_HOLD,
+    Dog.Status.ADOPTED: DogEvent.Kind.ADOPTED,
+    Dog.Status.WITHDRAWN: DogEvent.Kind.WITHDRAWN,
+}
+
+
+@transaction.atomic
+def _write_status(dog: Dog, status: str, by: User | None) -> None:
+    changed = dog.status != status
+    kind = EVENTS.get(status)
     dog.status = status
     if status == Dog.Status.AVAILABLE and dog.listed_at is None:
         dog.listed_at = timezone.now()
+        kind = DogEvent.Kind.LISTED
     dog.save(update_fields=["status", "listed_at", "updated_at"])
+    if changed and kind is not None:
+        DogEvent.objects.create(dog=dog, kind=kind, by=by)
 
 
 def _write_temperament(dog: Dog, values: Mapping[str, str | int | None], by: User | None) -> None:

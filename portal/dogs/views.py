@@ -124,7 +124,7 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
     if not form.publishes:
         messages.success(request, _("Saved as a draft. Only your shelter can see it."))
     elif dog.photos.exists():
-        services.publish_dog(dog=dog)
+        services.publish_dog(dog=dog, by=request.user)
         messages.success(
             request, _("%(name)s is listed and can be found in a moment.") % {"name": dog.name}
         )

@@ -24,6 +24,9 @@ class Job(models.Model):
         ANSWER_QUERY = "answer_query", _("answer a search")
         RANK = "rank", _("rank dogs again")
         REINDEX = "reindex", _("reindex")
+        IMPORT_FEED = "import_feed", _("import a feed")
+        ALERT = "alert", _("tell of new dogs like a saved search")
+        DELIVER = "deliver", _("deliver a webhook")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("waiting")

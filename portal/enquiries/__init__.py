@@ -1,0 +1,1 @@
+"""What adopters ask a dog's shelter, and what it answers."""

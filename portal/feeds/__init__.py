@@ -1,0 +1,1 @@
+"""Listings taken in from where shelters already publish them."""

@@ -1,0 +1,8 @@
+"""Why a feed could not be read."""
+
+from ml.errors import PawkinError
+
+
+class FeedError(PawkinError):
+    """Codes: feed_unreachable, feed_key_refused, feed_limit_reached, feed_answer_unreadable,
+    feed_address_refused, feed_photo_refused."""

@@ -1,0 +1,1 @@
+"""Listings given out: embedded lists, feeds, exports, webhooks."""
