@@ -94,7 +94,10 @@ class Likeness:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One version of the whole pipeline, from photo to vector and keypoints."""
+    """One version of the whole pipeline, from photo to vector and keypoints.
+
+    `gate` is asked once more about photos of which the subject network is in doubt.
+    """
 
     name: str
     title: str
@@ -104,6 +107,7 @@ class ModelSpec:
     keypoints: KeypointLayout
     likeness: Likeness
     breeds: NetworkSpec | None = None
+    gate: NetworkSpec | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -116,8 +120,9 @@ class ModelSpec:
         return json.dumps(self._plain(), indent=2, ensure_ascii=False) + "\n"
 
     def _plain(self) -> dict[str, Any]:
-        """Without a breed classifier as before there were any: fingerprints stay what they were."""
-        return {k: v for k, v in asdict(self).items() if k != "breeds" or v is not None}
+        """Without breeds and gate as before there were any: fingerprints stay what they were."""
+        later = ("breeds", "gate")
+        return {k: v for k, v in asdict(self).items() if k not in later or v is not None}
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
@@ -143,6 +148,7 @@ class ModelSpec:
                     scale=_rising(likeness["scale"]),
                 ),
                 breeds=NetworkSpec.from_dict(data["breeds"]) if "breeds" in data else None,
+                gate=NetworkSpec.from_dict(data["gate"]) if "gate" in data else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelMismatch(

@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from PIL import Image
 
-from ml.errors import NoSubject, OtherKind
+from ml.errors import ModelMismatch, NoSubject, OtherKind
 from ml.runtime import Network, compile_network
 from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
 
@@ -36,12 +36,55 @@ class Subject:
     kind: Literal["dog"] = "dog"
 
 
-class SubjectFinder:
-    """Finds the dog to look at. Load it once per process; not safe for several threads at once."""
+class Gate:
+    """A second network, asked about photos of which the first one is in doubt.
+
+    Its options: it is asked where the first gives a dog from `ask_from` to below `ask_below`, and
+    lets a photo pass as a dog from `dog_at_least`, all 0 to 1. So nearly every listed dog costs
+    one look, and a cat that passes for a dog at first sight gets another.
+    """
 
     def __init__(self, network: Network, spec: NetworkSpec) -> None:
         self._network = network
-        self.identity = cache_key("subject", spec)
+        self.identity = cache_key("gate", spec)
+        self._from = float(spec.options["ask_from"])
+        self._below = float(spec.options["ask_below"])
+        self.at_least = float(spec.options["dog_at_least"])
+
+    @classmethod
+    def load(cls, network: NetworkSpec, directory: Path, **options: Any) -> "Gate":
+        """Raises ModelMissing or ModelMismatch where its weights are not in `directory`."""
+        path = weights_file(network, directory)
+
+        def build() -> "torch.nn.Module":
+            from ml.networks.backbone import load_weights
+            from ml.networks.gate import GateNetwork
+
+            module = GateNetwork(network.architecture)
+            load_weights(module, path)
+            return module
+
+        example = np.zeros((1, *network.size, 3), np.uint8)
+        return cls(
+            compile_network(build, example, key=cache_key("gate", network), **options), network
+        )
+
+    def chances(self, pixels: np.ndarray, first: np.ndarray) -> dict[int, np.ndarray]:
+        """By place, the kinds' chances (4,) of those photos, uint8 (n, H, W, 3), that it was asked
+        about; `first` (n, 4) are the first network's."""
+        places = np.flatnonzero((first[:, 0] >= self._from) & (first[:, 0] < self._below))
+        if not len(places):
+            return {}
+        return dict(zip(places.tolist(), softmax(self._network(pixels[places])[0]), strict=True))
+
+
+class SubjectFinder:
+    """Finds the dog to look at. Load it once per process; not safe for several threads at once."""
+
+    def __init__(self, network: Network, spec: NetworkSpec, gate: Gate | None = None) -> None:
+        self._network = network
+        self._gate = gate
+        self.identity = cache_key("subject", spec) + (gate.identity if gate else "")
         self._size = spec.size
         self._at_least = float(spec.options["dog_at_least"])
 
@@ -67,16 +110,16 @@ class SubjectFinder:
             load_weights(module, path)
             return module
 
+        options: dict[str, Any] = {"device": device, "threads": threads, "cache_dir": cache_dir}
         example = np.zeros((1, *network.size, 3), np.uint8)
-        run = compile_network(
-            build,
-            example,
-            device=device,
-            threads=threads,
-            cache_dir=cache_dir,
-            key=cache_key("subject", network),
-        )
-        return cls(run, network)
+        run = compile_network(build, example, key=cache_key("subject", network), **options)
+        if spec.gate and spec.gate.size != network.size:
+            raise ModelMismatch(
+                "The gate and the subject network of this spec see pictures of different sizes. "
+                "Restore both from the same version of the repository."
+            )
+        gate = Gate.load(spec.gate, directory, **options) if spec.gate else None
+        return cls(run, network, gate)
 
     def find(self, images: Sequence[np.ndarray]) -> list[Subject | NoSubject]:
         """One answer per image, in order; images are (H, W, 3) uint8 RGB of any sizes.
@@ -87,20 +130,26 @@ class SubjectFinder:
         for start in range(0, len(images), _BATCH):
             part = images[start : start + _BATCH]
             pixels = np.stack([squash(image, self._size) for image in part])
-            gates, boxes = self._network(pixels)
-            found += [
-                self._answer(gate, box, image)
-                for gate, box, image in zip(gates, boxes, part, strict=True)
-            ]
+            logits, boxes = self._network(pixels)
+            chances = softmax(logits)
+            asked = self._gate.chances(pixels, chances) if self._gate else {}
+            for place, (image, box) in enumerate(zip(part, boxes, strict=True)):
+                if self._gate and place in asked:
+                    found.append(answer(asked[place], self._gate.at_least, box, image))
+                else:
+                    found.append(answer(chances[place], self._at_least, box, image))
         return found
 
-    def _answer(self, gate: np.ndarray, box: np.ndarray, image: np.ndarray) -> Subject | NoSubject:
-        chances = softmax(gate)
-        if chances[0] < self._at_least:
-            kind = cast(OtherKind, KINDS[1 + int(np.argmax(chances[1:]))])
-            return NoSubject(kind, f"dog {chances[0]:.2f}")
-        height, width = image.shape[:2]
-        return Subject(in_pixels(box, width, height), float(chances[0]))
+
+def answer(
+    chances: np.ndarray, at_least: float, box: np.ndarray, image: np.ndarray
+) -> Subject | NoSubject:
+    """Of the kinds' chances (4,) and a box in 0 to 1."""
+    if chances[0] < at_least:
+        kind = cast(OtherKind, KINDS[1 + int(np.argmax(chances[1:]))])
+        return NoSubject(kind, f"dog {chances[0]:.2f}")
+    height, width = image.shape[:2]
+    return Subject(in_pixels(box, width, height), float(chances[0]))
 
 
 def in_pixels(box: np.ndarray, width: int, height: int) -> Box:

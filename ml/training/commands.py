@@ -1,4 +1,4 @@
-"""`python -m ml train subject` and `python -m ml train embedder`."""
+"""`python -m ml train subject`, `train gate` and `train embedder`."""
 
 import argparse
 from pathlib import Path
@@ -8,13 +8,15 @@ from ml.subject import SubjectFinder
 from ml.training.config import CONFIGS, read_config
 from ml.training.embedder.config import EmbedderConfig
 from ml.training.embedder.train import train_embedder
+from ml.training.gate import GateConfig, train_gate
 from ml.training.subject import SubjectConfig, train_subject
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register both commands."""
+    """Register the commands."""
     for name, run, told in (
         ("subject", run_subject, "the gate (dog, cat, person, other) and the dog's box"),
+        ("gate", run_gate, "a second look at what may not be a dog"),
         ("embedder", run_embedder, "the likeness vector: SimCLR, labels, distillation"),
     ):
         parser = commands.add_parser(name, help=told, description=told)
@@ -40,6 +42,12 @@ def run_subject(options: argparse.Namespace) -> None:
     """Train, and leave `subject.safetensors` in --out."""
     config = read_config(SubjectConfig, options.config, **_changes(options))
     print(train_subject(config, options.data, options.out))
+
+
+def run_gate(options: argparse.Namespace) -> None:
+    """Train, and leave `gate.safetensors` in --out."""
+    config = read_config(GateConfig, options.config, **_changes(options))
+    print(train_gate(config, options.data, options.out))
 
 
 def run_embedder(options: argparse.Namespace) -> None:

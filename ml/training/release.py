@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from ml.errors import DataError
 from ml.spec import WEIGHTS, Likeness, ModelSpec, NetworkSpec, file_sha256, load_spec
 
-_ROLES = ("subject", "embedder", "pose", "breeds")
+_ROLES = ("subject", "gate", "embedder", "pose", "breeds")
 
 # The key of a weights file's metadata under which it describes its network.
 METADATA = "network"
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
         name=options.name,
         title=options.title or spec.title,
         subject=networks.get("subject", spec.subject),
+        gate=networks.get("gate", spec.gate),
         embedder=networks.get("embedder", spec.embedder),
         pose=networks.get("pose", spec.pose),
         breeds=networks.get("breeds", spec.breeds),

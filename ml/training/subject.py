@@ -148,6 +148,8 @@ class SubjectViews(Dataset[tuple[torch.Tensor, int, torch.Tensor]]):
         self, sample: Sample, image: Image.Image, chance: random.Random
     ) -> tuple[Image.Image, augment.Box | None]:
         box = box_of(sample, image)
+        if sample.kind == "person" and is_grey(image) and chance.random() < 0.6:
+            image = augment.colourised(image, chance)
         image, box = augment.mirrored(image, box) if chance.random() < 0.5 else (image, box)
         if box is None:
             image = augment.random_part(image, chance, 0.6 if sample.kind == "dog" else 0.4)
@@ -170,6 +172,12 @@ class SubjectViews(Dataset[tuple[torch.Tensor, int, torch.Tensor]]):
                 scale = image.width / width
                 box = (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
         return image, box if sample.kind == "dog" else None
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether the red, green and blue of every pixel are all but equal."""
+    pixels = np.asarray(image).astype(np.int16)
+    return bool(np.ptp(pixels, axis=2).max() <= 8)
 
 
 def box_of(sample: Sample, image: Image.Image) -> augment.Box | None:

@@ -62,13 +62,14 @@ def test_fingerprint_covers_everything(changes: dict[str, object]) -> None:
     assert spec(**changes).fingerprint != spec().fingerprint
 
 
-def test_breeds_are_optional_and_change_no_fingerprint_where_there_are_none() -> None:
-    """Stored rows carry fingerprints made before there was a breed classifier."""
-    assert "breeds" not in json.loads(spec().to_json())
+@pytest.mark.parametrize("role", ["breeds", "gate"])
+def test_later_networks_change_no_fingerprint_where_there_are_none(role: str) -> None:
+    """Stored rows carry fingerprints made before there were any."""
+    assert role not in json.loads(spec().to_json())
     assert spec().fingerprint == (
         "22a48e870df864041c74c8bd154c1226b2c3f2720d9b5a044ec2267bd6e07ec0"
     )
-    known = spec(breeds=network(options={"temperature": 0.5}))
+    known = spec(**{role: network(options={"temperature": 0.5})})
     assert ModelSpec.from_json(known.to_json()) == known
     assert known.fingerprint != spec().fingerprint
 

@@ -3,7 +3,7 @@ import pytest
 
 from ml.errors import NoSubject
 from ml.spec import NetworkSpec
-from ml.subject import KINDS, Subject, SubjectFinder, crop, in_pixels, squash
+from ml.subject import KINDS, Gate, Subject, SubjectFinder, crop, in_pixels, squash
 
 SPEC = NetworkSpec("", "", "", (32, 32), (0, 0, 0), (1, 1, 1), {"dog_at_least": 0.4})
 
@@ -57,6 +57,36 @@ def test_order_beyond_one_batch() -> None:
     rights = [answer.box[2] for answer in found if isinstance(answer, Subject)]
     assert rights == pytest.approx([value / 2.55 for value in range(20, 240, 5)])
     assert finder_of([1, 1, 1, 1], [0, 0, 1, 1]).find([]) == []
+
+
+def test_the_gate_is_asked_where_the_first_look_is_in_doubt_and_decides() -> None:
+    """A picture's grey level tells the first network's chance of a dog, and the gate's answer."""
+    asked = []
+
+    def first(batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        chance = batch[:, 0, 0, :1] / 100
+        rest = (1 - chance) / 3
+        gates = np.log(np.concatenate([chance, rest, rest, rest], 1))
+        return gates, np.tile([0, 0, 1, 1], (len(batch), 1))
+
+    def second(batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        asked.extend(batch[:, 0, 0, 0].tolist())
+        dog, cat = [9, 0, 0, 0], [0, 9, 0, 0]
+        return (np.array([dog if level == 20 else cat for level in batch[:, 0, 0, 0]], float),)
+
+    options = {"dog_at_least": 0.5, "ask_from": 0.1, "ask_below": 0.9}
+    gate = Gate(second, NetworkSpec("", "", "", (32, 32), (0, 0, 0), (1, 1, 1), options))
+    images = [blank(32, 32, level) for level in (5, 20, 60, 95)]
+    few, dog, cat, sure = SubjectFinder(first, SPEC, gate).find(images)
+    assert asked == [20, 60]
+    assert isinstance(few, NoSubject)
+    assert isinstance(dog, Subject)
+    assert dog.confidence == pytest.approx(0.9996, abs=1e-3)
+    assert isinstance(cat, NoSubject)
+    assert cat.kind == "cat"
+    assert isinstance(sure, Subject)
+    assert SubjectFinder(first, SPEC, gate).find(images[:1] + images[3:])[1] == sure
+    assert asked == [20, 60]
 
 
 @pytest.mark.parametrize(

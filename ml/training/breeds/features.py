@@ -193,6 +193,7 @@ def _key(sample: Sample, label: str, spec: ModelSpec, config: BreedsConfig, data
     """Names a photo's features by all that decides them."""
     told = [
         dataclasses.asdict(spec.subject),
+        dataclasses.asdict(spec.gate) if spec.gate else None,
         dataclasses.asdict(spec.embedder),
         [config.teacher, config.teacher_architecture, config.teacher_size],
         [config.views, config.margin, config.jitter, config.seed],
