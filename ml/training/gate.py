@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from ml.errors import DataError
-from ml.networks.backbone import load_pretrained, save_weights
+from ml.networks.backbone import load_pretrained, own_normalisation, save_weights
 from ml.networks.gate import GateNetwork
 from ml.networks.subject import KINDS
 from ml.runtime import Network, compile_network
@@ -129,6 +129,7 @@ def train_gate(config: GateConfig, data: Path, out: Path) -> Metrics:
     ]
     at_least = choose_threshold(chances[chosen_on & certain, DOG], config.refused_at_most)
     undo_scaling(head[0], mean, deviation)  # type: ignore[arg-type]
+    mean_of_pixels, std_of_pixels = own_normalisation(module.backbone)
     save_weights(
         module,
         out / "gate.safetensors",
@@ -139,6 +140,8 @@ def train_gate(config: GateConfig, data: Path, out: Path) -> Metrics:
             "ask_from": config.ask_from,
             "ask_below": config.ask_below,
         },
+        mean=mean_of_pixels,
+        std=std_of_pixels,
     )
     told = figures(chances[~chosen_on], held_kinds.numpy()[~chosen_on], at_least)
     return {"dog_at_least": at_least, **told}

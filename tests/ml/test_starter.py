@@ -62,7 +62,7 @@ def test_every_spec_has_its_weights_and_a_card() -> None:
             spec.subject,
             spec.embedder,
             spec.pose,
-            *([spec.breeds] if spec.breeds else []),
+            *(network for network in (spec.breeds, spec.gate) if network),
         ):
             path = weights_file(network)
             assert path.stat().st_size < 30 * 2**20
