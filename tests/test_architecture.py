@@ -25,8 +25,8 @@ HEAVY = {
     "torch",
     "torchvision",
 }
-# Limits and their sentences exist once; both modules need Pillow and NumPy only.
-LIGHT_ML = {"ml.errors", "ml.images"}
+# Limits with their sentences and the measures of a dog exist once, and need Pillow and NumPy only.
+LIGHT_ML = {"ml.errors", "ml.images", "ml.geometry", "ml.skeleton"}
 # An app may import those before it.
 APPS = (
     "accounts",

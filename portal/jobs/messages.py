@@ -50,6 +50,13 @@ SENTENCES: dict[str, StrPromise] = {
     "bond_other_shelter": _("Bonded dogs live in one shelter. Choose a dog of the same shelter."),
     "bond_with_itself": _("A dog can't be bonded with itself. Choose another dog."),
     "unknown_status": _("That is not a status a dog can have. Please choose one from the list."),
+    "dog_gone": _("This dog has found a home or is no longer listed. Ask for others like it."),
+    # Calls
+    "search_expired": _("This search has ended and is deleted. Please send the photo again."),
+    "idempotency_key_reused": _(
+        "This Idempotency-Key belongs to another request. Send a new key with a new request."
+    ),
+    "idempotency_in_progress": _("The same request is at work. Send it again in a moment."),
     # Work and models
     "worker_lost": _(
         "We tried three times and had to stop each time. Please try another photo, or again later."

@@ -135,6 +135,10 @@ class QueryQuerySet(models.QuerySet["Query"]):
             owned |= Q(owner=request.user)
         return self.filter(owned, expires_at__gt=timezone.now())
 
+    def owned_by_key(self, key: str) -> QueryQuerySet:
+        """Queries of a caller without account and session, who showed this key."""
+        return self.filter(owner_key=key, expires_at__gt=timezone.now())
+
 
 class Query(models.Model):
     """An adopter's photo, private to its owner, gone with everything computed from it at expiry."""
@@ -170,6 +174,17 @@ class Query(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class EndedQuery(models.Model):
+    """That a query was there: a hash of its unguessable id and nothing else, so that whoever has
+    its address hears that it has ended, and not that it never was."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    ended_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class Ranking(models.Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from datetime import timedelta
 
 from django.db.models import Exists, Max, OuterRef
@@ -10,12 +12,29 @@ from django.utils import timezone
 from portal.dogs.models import Dog, Photo, PhotoQuerySet
 from portal.jobs.models import Job
 from portal.matching.filters import Filters
-from portal.matching.models import Embedding, ModelVersion, Ranking, Rejection
+from portal.matching.models import (
+    Embedding,
+    EndedQuery,
+    ModelVersion,
+    Query,
+    Ranking,
+    Rejection,
+)
 
 # A page that has just been given its answer is not sent for another one, whatever else happens.
 FRESH_FOR = timedelta(seconds=2)
 # A new photo's own job gets to it first.
 PENDING_AFTER = timedelta(seconds=15)
+
+
+def digest_of(query_id: uuid.UUID) -> str:
+    return hashlib.sha256(query_id.bytes).hexdigest()
+
+
+def has_ended(query_id: uuid.UUID) -> bool:
+    """Whether there was such a query, which has expired or was deleted in the last month."""
+    ended = EndedQuery.objects.filter(digest=digest_of(query_id))
+    return ended.exists() or Query.objects.expired().filter(pk=query_id).exists()
 
 
 def active_version() -> ModelVersion | None:

@@ -16,11 +16,13 @@ from portal.dogs.uploads import read_upload
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue
 from portal.matching.filters import Filters
-from portal.matching.models import ModelVersion, Query, Ranking
+from portal.matching.models import EndedQuery, ModelVersion, Query, Ranking
+from portal.matching.queries import digest_of
 from portal.matching.services.rankings import get_ranking
 
 # One transaction holds SQLite's only write lock, and searches wait for it.
 EXPIRE_AT_ONCE = 100
+ENDED_KNOWN_FOR = timedelta(days=30)
 
 
 def start_query(*, file: File, owner: User | None, owner_key: str, filters: Filters) -> Query:
@@ -86,6 +88,7 @@ def delete_query(*, query: Query) -> None:
 
 def expire_queries() -> int:
     """Deletes queries whose time is over; the number of them."""
+    EndedQuery.objects.filter(ended_at__lt=timezone.now() - ENDED_KNOWN_FOR).delete()
     expired = list(Query.objects.expired())
     for first in range(0, len(expired), EXPIRE_AT_ONCE):
         _delete(expired[first : first + EXPIRE_AT_ONCE])
@@ -104,6 +107,9 @@ def _delete(queries: Iterable[Query]) -> None:
     for upload, image in Query.objects.filter(pk__in=ids).values_list("upload", "image"):
         delete_on_commit([upload, image])
     Query.objects.filter(pk__in=ids).delete()
+    EndedQuery.objects.bulk_create(
+        [EndedQuery(digest=digest_of(pk)) for pk in ids], ignore_conflicts=True
+    )
 
 
 def _write(query: Query, *names: str) -> bool:

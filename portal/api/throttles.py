@@ -1,0 +1,58 @@
+"""How often one may call. Behind proxies, NUM_PROXIES says whose X-Forwarded-For counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class Rate(SimpleRateThrottle):
+    """Per user, or per address for visitors. Rates are read when asked, so that a test or a
+    deployment may change them."""
+
+    visitors_only = False
+    users_only = False
+    cache_format = "api-rate-%(scope)s-%(ident)s"
+
+    def get_rate(self) -> str | None:
+        rates: dict[str, str | None] = api_settings.DEFAULT_THROTTLE_RATES
+        return rates[self.scope]
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        signed_in = bool(request.user and request.user.is_authenticated)
+        if (self.visitors_only and signed_in) or (self.users_only and not signed_in):
+            return None
+        ident: Any = request.user.pk if signed_in else self.get_ident(request)
+        return self.cache_format % {"scope": self.scope, "ident": ident}
+
+
+class Visitors(Rate):
+    scope = "visitors"
+    visitors_only = True
+
+
+class Users(Rate):
+    scope = "users"
+    users_only = True
+
+
+class Searches(Rate):
+    """Photos cost a worker's time, so they are counted apart; only what starts one counts."""
+
+    scope = "searches"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        return request.method != "POST" or super().allow_request(request, view)
+
+
+class Enquiries(Rate):
+    scope = "enquiries"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        return request.method != "POST" or super().allow_request(request, view)
