@@ -16,6 +16,7 @@ from django.core.exceptions import (
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -145,6 +146,7 @@ def title_of(http_status: int) -> str:
     return HTTPStatus(http_status).phrase
 
 
+@csrf_exempt
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
     """404 for addresses below /api/ that lead nowhere."""
     told = body(status.HTTP_404_NOT_FOUND, "not_found", _("There is nothing at this address."))
