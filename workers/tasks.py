@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
+from portal.feeds import services as feeds
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue, forget
 from portal.matching import services
@@ -46,6 +47,13 @@ def index_missing() -> None:
     """Photos that wait and that nobody works on, whatever the reason."""
     for pk in pending_photos():
         enqueue(kind=Job.Kind.INDEX_PHOTO, subject=pk, queue=Job.Queue.INTERACTIVE)
+
+
+@shared_task(name="workers.tasks.start_due_feeds")
+def start_due_feeds() -> None:
+    """Feeds whose time has come, and their dogs whose notice has run out."""
+    feeds.start_due_feeds()
+    feeds.publish_after_notice()
 
 
 @shared_task(name="workers.tasks.expire_queries")

@@ -60,4 +60,6 @@ def _kept(spec: ModelSpec) -> Path:
 
 
 def _networks(spec: ModelSpec) -> list[NetworkSpec]:
-    return [n for n in (spec.subject, spec.gate, spec.embedder, spec.pose, spec.breeds) if n is not None]
+    return [
+        n for n in (spec.subject, spec.gate, spec.embedder, spec.pose, spec.breeds) if n is not None
+    ]

@@ -141,7 +141,9 @@ def bond_dogs(*, dog: Dog, other: Dog | None) -> None:
     dog.bonded_with = other
 
 
-def add_photos(*, dog: Dog, files: Sequence[File]) -> list[Photo | Refusal]:
+def add_photos(
+    *, dog: Dog, files: Sequence[File], queue: str = Job.Queue.INTERACTIVE
+) -> list[Photo | Refusal]:
     """Stores each file that can be used and has it prepared; for each of the others its refusal.
 
     The answers are in the order of the files.
@@ -163,7 +165,7 @@ def add_photos(*, dog: Dog, files: Sequence[File]) -> list[Photo | Refusal]:
                 stored[upload.sha256] = store.write(upload.data, folder="uploads")
                 results.append(upload.sha256)
         with transaction.atomic():
-            photos = _add_photo_rows(dog, stored)
+            photos = _add_photo_rows(dog, stored, queue)
     # A photo that came in through another tab meanwhile has its row, and its file is not ours.
     return [photos[result] if isinstance(result, str) else result for result in results]
 

@@ -63,8 +63,10 @@ class Page:
 
 
 class Source(Protocol):
-    """A protocol that shelters publish by. Raises `portal.feeds.errors.FeedError`, by code:
-    feed_unreachable, feed_key_refused, feed_limit_reached, feed_answer_unreadable."""
+    """A protocol that shelters publish by; `incremental` where `since` is of use. Raises
+    `portal.feeds.errors.FeedError`."""
+
+    incremental: bool
 
     def pages(self, *, since: datetime | None, cursor: Any) -> Iterator[Page]:
         """Pages from `cursor` on (None: from the first); `since` asks only for what changed."""

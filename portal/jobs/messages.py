@@ -51,6 +51,21 @@ SENTENCES: dict[str, StrPromise] = {
     "bond_with_itself": _("A dog can't be bonded with itself. Choose another dog."),
     "unknown_status": _("That is not a status a dog can have. Please choose one from the list."),
     "dog_gone": _("This dog has found a home or is no longer listed. Ask for others like it."),
+    # Feeds
+    "feed_unreachable": _("The feed's address doesn't answer. Check it, or try again later."),
+    "feed_key_refused": _("The feed refused its key. Enter the key again."),
+    "feed_key_unreadable": _("The stored key can't be read any more. Enter the key again."),
+    "feed_limit_reached": _("The feed allows no more requests for now. Try again later."),
+    "feed_answer_unreadable": _("The feed's answer can't be read. Check its address and settings."),
+    "feed_answer_too_large": _("The feed sent more than we take. Send less at once."),
+    "feed_address_refused": _("Feeds are read from public addresses only. Use another address."),
+    "feed_photo_refused": _("The feed didn't give this photo. Look at it in the source."),
+    "feed_settings_missing": _("A setting of this feed is missing. Fill it in."),
+    "feed_kind_unknown": _("There is no feed of this kind. Choose one from the list."),
+    "feed_suspicious": _(
+        "More than half of the dogs are gone from the feed, so none was withdrawn. Look at the "
+        "source, then confirm."
+    ),
     # Calls
     "search_expired": _("This search has ended and is deleted. Please send the photo again."),
     "idempotency_key_reused": _(

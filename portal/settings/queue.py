@@ -103,5 +103,6 @@ CELERY_BEAT_SCHEDULE = {
     "sweep_jobs_batch": every(5, "sweep_jobs"),
     "index_missing": every(60, "index_missing"),
     "expire_queries": every(60, "expire_queries"),
+    "start_due_feeds": every(60, "start_due_feeds"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

@@ -1,0 +1,174 @@
+"""A ZIP archive with dogs.csv and photos, for shelters without any other feed.
+
+The table is that of docs/loading-dogs.md. The archive comes from an address or is a file that was
+uploaded; it is read under limits, and what it names stays within it.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from django.core.files.storage import default_storage
+
+from portal.dogs.imports import SUFFIXES, TABLE, Listing, read_folder
+from portal.feeds.errors import FeedError
+from portal.feeds.network import Client
+from portal.feeds.records import Page, Record, Rejected
+from portal.feeds.sources.reading import text
+from portal.feeds.vocabulary.breeds import breed_of
+from portal.feeds.vocabulary.temperament import suggestions_in
+
+MOST_BYTES = 512 * 1024 * 1024
+MOST_ENTRIES = 20_000
+MOST_BYTES_A_FILE = 32 * 1024 * 1024
+MOST_BYTES_UNPACKED = 2 * 1024**3
+# Photos are compressed already: what grows more than this is made to fill a disk.
+MOST_GROWTH = 100
+
+
+class CsvZip:
+    """Settings: `address` of the archive, or `upload`, the stored name of an uploaded one. `key`
+    is sent as a bearer token where there is one."""
+
+    incremental = False
+
+    def __init__(self, client: Client, settings: Mapping[str, Any], key: str) -> None:
+        self.client = client
+        self.address = text(settings.get("address"), 500)
+        self.upload = text(settings.get("upload"), 300)
+        self.key = key
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if not (self.address or self.upload):
+            raise FeedError("feed_settings_missing", "Enter the address of the archive.", "address")
+
+    def pages(self, *, since: datetime | None, cursor: Any) -> Iterator[Page]:
+        """One page: everything in the archive."""
+        try:
+            reading = read_folder(self.folder)
+        except (ValueError, NotADirectoryError) as error:
+            raise FeedError(
+                "feed_answer_unreadable", "Put a dogs.csv into the archive.", str(error)
+            ) from error
+        rejected = tuple(
+            Rejected(problem.where, "row_unusable", problem.reason) for problem in reading.problems
+        )
+        records = tuple(self.record(listing) for listing in reading.listings)
+        yield Page(records, rejected, total=len(records), complete=True)
+
+    def photo(self, reference: str) -> bytes:
+        path = (self.folder / reference).resolve()
+        if not path.is_relative_to(self.folder) or not path.is_file():
+            raise FeedError("feed_photo_refused", "Put the photo into the archive.", reference)
+        return path.read_bytes()
+
+    @property
+    def folder(self) -> Path:
+        """Where the archive is unpacked, for as long as this source lives."""
+        if self._folder is None:
+            folder = tempfile.TemporaryDirectory(prefix="pawkin-archive-")
+            unpack(self._archive(), Path(folder.name))
+            self._folder = folder
+        return Path(self._folder.name).resolve()
+
+    def _archive(self) -> Any:
+        if self.upload:
+            try:
+                return default_storage.open(self.upload)
+            except FileNotFoundError as error:
+                raise FeedError(
+                    "feed_answer_unreadable", "Upload the archive again.", self.upload
+                ) from error
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        response = self.client.get(self.address, headers=headers, max_bytes=MOST_BYTES)
+        if response.status != 200:
+            raise FeedError("feed_answer_unreadable", "Check the address.", f"{response.status}")
+        return io.BytesIO(response.body)
+
+    def record(self, listing: Listing) -> Record:
+        slugs = [(name, breed_of(name)) for name in listing.breeds]
+        description = str(listing.fields.get("description", ""))
+        return Record(
+            external_id=listing.key[:100],
+            name=str(listing.fields["name"]),
+            fields={name: value for name, value in listing.fields.items() if name != "name"},
+            breeds=tuple(dict.fromkeys(slug for _name, slug in slugs if slug)),
+            breed_text=", ".join(name for name, slug in slugs if not slug)[:80],
+            status=listing.status,
+            temperament=listing.temperament,
+            suggestions=suggestions_in(description),
+            photos=tuple(
+                photo.resolve().relative_to(self.folder).as_posix() for photo in listing.photos
+            ),
+            bonded_with=listing.bonded_with,
+        )
+
+
+def unpack(archive: Any, folder: Path) -> None:
+    """The table and the photos, and nothing outside of `folder`. Raises FeedError."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            _refuse_bombs(entries)
+            for entry in entries:
+                name = _name(entry)
+                if name is not None:
+                    target = folder.joinpath(*name.parts)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with file.open(entry) as source, target.open("wb") as out:
+                        shutil.copyfileobj(_Limited(source), out)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        raise FeedError(
+            "feed_answer_unreadable", "Send a ZIP archive without a password.", str(error)[:200]
+        ) from error
+    inside = [path for path in folder.iterdir() if path.is_dir()]
+    if not (folder / TABLE).exists() and len(inside) == 1 and (inside[0] / TABLE).exists():
+        # One folder around everything, as archives of a folder have it.
+        for path in inside[0].iterdir():
+            path.rename(folder / path.name)
+
+
+class _Limited(io.RawIOBase):
+    """Reads no more of an entry than it may hold, whatever its header says."""
+
+    def __init__(self, source: Any) -> None:
+        self.source, self.left = source, MOST_BYTES_A_FILE
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self.source.read(min(size, 1024 * 1024) if size > 0 else 1024 * 1024)
+        self.left -= len(data)
+        if self.left < 0:
+            raise FeedError("feed_answer_too_large", "Leave out what is no photo.", "entry")
+        return data
+
+
+def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:
+    size = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries) or 1
+    if len(entries) > MOST_ENTRIES or size > MOST_BYTES_UNPACKED:
+        raise FeedError("feed_answer_too_large", "Send the dogs in several archives.", f"{size}")
+    if size > 16 * 1024 * 1024 and size / packed > MOST_GROWTH:
+        raise FeedError("feed_answer_too_large", "Send an archive of photos.", "grows too much")
+
+
+def _name(entry: zipfile.ZipInfo) -> PurePosixPath | None:
+    """Where an entry goes; None for what is neither the table nor a photo, or leads outside."""
+    name = entry.filename
+    if not entry.flag_bits & 0x800:
+        # Names without the mark of UTF-8 are, from Korean Windows, CP949.
+        try:
+            name = name.encode("cp437").decode("cp949")
+        except UnicodeError:
+            name = entry.filename
+    path = PurePosixPath(name.replace("\\", "/"))
+    outside = path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    if outside or hidden or "\0" in name:
+        return None
+    return path if path.name == TABLE or path.suffix.lower() in SUFFIXES else None

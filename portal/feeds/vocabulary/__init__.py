@@ -1,0 +1,1 @@
+"""Words of sources in Pawkin's own: breeds, colours, temperament."""

@@ -1,0 +1,120 @@
+"""Breed names as sources write them, Korean and English, in slugs of Breed."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from portal.dogs.models import Breed
+
+MIXED = re.compile(r"믹스|잡종|혼종|mixed|\bmix\b|mutt|crossbreed", re.I)
+
+# What is written differently from Breed's own names, folded.
+ALSO: dict[str, str] = {
+    "진도견": "jindo-dog",
+    "진도개": "jindo-dog",
+    "진돗개": "jindo-dog",
+    "진도": "jindo-dog",
+    "jindo": "jindo-dog",
+    "korean jindo": "jindo-dog",
+    "korean jindo dog": "jindo-dog",
+    "삽살이": "sapsali",
+    "삽살개": "sapsali",
+    "풍산": "pungsan",
+    "풍산개": "pungsan",
+    "풍산견": "pungsan",
+    "말티즈": "maltese",
+    "몰티즈": "maltese",
+    "시츄": "shih-tzu",
+    "시추": "shih-tzu",
+    "시바": "shiba-inu",
+    "시바이누": "shiba-inu",
+    "푸들": "poodle",
+    "토이 푸들": "toy-poodle",
+    "미니어처 푸들": "miniature-poodle",
+    "스탠다드 푸들": "standard-poodle",
+    "비숑 프리제": "bichon-frise",
+    "비숑": "bichon-frise",
+    "요크셔 테리어": "yorkshire-terrier",
+    "요크셔테리어": "yorkshire-terrier",
+    "yorkie": "yorkshire-terrier",
+    "골든 리트리버": "golden-retriever",
+    "골든리트리버": "golden-retriever",
+    "라브라도 리트리버": "labrador-retriever",
+    "래브라도 리트리버": "labrador-retriever",
+    "lab": "labrador-retriever",
+    "labrador": "labrador-retriever",
+    "웰시 코기": "pembroke-welsh-corgi",
+    "웰시코기": "pembroke-welsh-corgi",
+    "웰시 코기 펨브로크": "pembroke-welsh-corgi",
+    "펨브로크 웰시 코기": "pembroke-welsh-corgi",
+    "corgi": "pembroke-welsh-corgi",
+    "시베리안 허스키": "siberian-husky",
+    "허스키": "siberian-husky",
+    "husky": "siberian-husky",
+    "말라뮤트": "alaskan-malamute",
+    "알라스칸 말라뮤트": "alaskan-malamute",
+    "알래스칸 말라뮤트": "alaskan-malamute",
+    "코카 스파니엘": "american-cocker-spaniel",
+    "코커 스파니엘": "american-cocker-spaniel",
+    "아메리칸 코카 스파니엘": "american-cocker-spaniel",
+    "cocker spaniel": "american-cocker-spaniel",
+    "미니어쳐 슈나우저": "miniature-schnauzer",
+    "미니어처 슈나우저": "miniature-schnauzer",
+    "슈나우져": "miniature-schnauzer",
+    "슈나우저": "miniature-schnauzer",
+    "포메라니언": "pomeranian",
+    "닥스훈트": "dachshund",
+    "셰퍼드": "german-shepherd",
+    "세퍼드": "german-shepherd",
+    "져먼 셰퍼드": "german-shepherd",
+    "german shepherd dog": "german-shepherd",
+    "스피츠": "japanese-spitz",
+    "재패니즈 스피츠": "japanese-spitz",
+    "보더콜리": "border-collie",
+    "프렌치 불도그": "french-bulldog",
+    "프렌치불독": "french-bulldog",
+    "pit bull terrier": "american-pit-bull-terrier",
+    "pit bull": "american-pit-bull-terrier",
+    "pitbull": "american-pit-bull-terrier",
+    "차우 차우": "chow-chow",
+    "페키니즈": "pekingese",
+    "퍼그": "pug",
+    "치와와": "chihuahua",
+}
+
+
+def folded(name: str) -> str:
+    """Lower case, single spaces, without what is in brackets."""
+    return re.sub(r"\s+", " ", re.sub(r"[\[(（].*?[\])）]", " ", name)).strip().lower()
+
+
+@cache
+def _known() -> dict[str, str]:
+    known: dict[str, str] = {}
+    rows = list(Breed.objects.values_list("slug", "name_en", "name_ko"))
+    for slug, english, korean in rows:
+        for name in (english, korean):
+            if name:
+                known.setdefault(folded(name), slug)
+                known.setdefault(folded(name).replace(" ", ""), slug)
+    slugs = {slug for slug, _english, _korean in rows}
+    return known | {name: slug for name, slug in ALSO.items() if slug in slugs}
+
+
+def forget() -> None:
+    """Reads the breeds anew at the next question: a worker lives longer than a list of them."""
+    _known.cache_clear()
+
+
+def breed_of(name: str) -> str | None:
+    """The slug of a name; None for mixed breeds and for names that are not known."""
+    word = folded(name)
+    if not word or is_mixed(word):
+        return None
+    known = _known()
+    return known.get(word) or known.get(word.replace(" ", ""))
+
+
+def is_mixed(name: str) -> bool:
+    return bool(MIXED.search(name))

@@ -1,0 +1,92 @@
+"""Temperament as people write it freely, Korean and English: a hint for staff, never a fact.
+
+Cautious: a word counts only within its own clause, and a clause that negates it turns it round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from portal.dogs.temperament import Trait
+
+_CLAUSE = re.compile(
+    r"[.!?\n;,·/]+|(?<=고)\s+(?=사람|아이|다른|고양이)|\bbut\b|\band\b|지만|하나\s", re.I
+)
+
+_NO = re.compile(
+    r"\b(?:not|never|no|isn'?t|doesn'?t|does not|dislikes?|hates?|afraid of|scared of|"
+    r"fear(?:s|ful)?)\b|"
+    r"안\s*(?:좋|친|함|돼|됨)|못\s|못함|싫어|무서워|두려워|경계|공격|물(?:어|림|음)|"
+    r"사납|않|어려움|힘들",
+    re.I,
+)
+
+_YES = (
+    r"good|great|fine|okay|ok|best|friendly|loves?|likes?|gets along|gentle|sweet|safe|"
+    r"does well|좋아|잘\s*지내|친화|친근|친함|사이\s*좋|따름|잘\s*따르|온순|순함|착함|"
+    r"합사\s*가능|잘\s*어울"
+)
+_TOWARDS: dict[Trait, str] = {
+    Trait.GOOD_WITH_CHILDREN: r"child(?:ren)?|kids?|toddlers?|아이|어린이|유아",
+    Trait.GOOD_WITH_DOGS: (r"(?:other |with )dogs?|다른\s*(?:개|강아지|견)|강아지들|개들|대견"),
+    Trait.GOOD_WITH_CATS: r"cats?|고양이",
+    Trait.GOOD_WITH_ELDERLY: r"elderly|seniors?|어르신|노인",
+}
+_SKILLS: dict[Trait, str] = {
+    Trait.HOUSE_TRAINED: (
+        r"house[- ]?(?:trained|broken)|potty[- ]?trained|"
+        r"배변\s*(?:훈련|가림|잘|완료)|대소변\s*(?:을\s*)?(?:잘\s*)?가림"
+    ),
+    Trait.CRATE_TRAINED: (r"crate[- ]?trained|켄넬\s*(?:훈련|교육|완료)|크레이트\s*(?:훈련|교육)"),
+    Trait.LEASH_TRAINED: (
+        r"leash[- ]?trained|walks? well on (?:a |the )?leash|"
+        r"리드줄\s*(?:산책|교육|훈련)|목줄\s*(?:산책|교육)|산책\s*(?:을\s*)?잘"
+    ),
+}
+# Of several levels of one trait in a clause the first counts.
+_LEVELS: tuple[tuple[Trait, int, str], ...] = (
+    (Trait.ENERGY, 5, r"very (?:active|energetic)|high energy"),
+    (Trait.ENERGY, 5, r"활동량(?:이)?\s*(?:매우\s*)?많|매우\s*활발"),
+    (Trait.ENERGY, 4, r"\bactive\b|energetic|playful|활발|활달|에너지"),
+    (Trait.ENERGY, 2, r"\bcalm\b|laid[- ]back|low energy|차분|얌전|조용"),
+    (Trait.SOCIABILITY, 5, r"loves? (?:all )?people|사람을?\s*(?:매우|너무|아주)\s*좋아"),
+    (Trait.SOCIABILITY, 4, r"people[- ]friendly|likes? people"),
+    (Trait.SOCIABILITY, 4, r"사람을?\s*(?:잘\s*)?(?:좋아|따르|따름)|사람\s*친화|친화적"),
+    (Trait.SOCIABILITY, 1, r"fear(?:s|ful of) people"),
+    (Trait.SOCIABILITY, 1, r"사람을?\s*(?:무서워|두려워|경계|피)|사나움|사납"),
+    (Trait.SOCIABILITY, 2, r"\bshy\b|timid|소심|낯가림|낯을\s*가|겁이?\s*많|경계심"),
+    (Trait.AFFINITY, 5, r"\bcuddl|lap dog|애교(?:가)?\s*많|애교쟁이|애교"),
+)
+
+
+def suggestions_in(text: str) -> dict[str, tuple[str | int, str]]:
+    """Trait to value and the words it was read from; what is said twice differently is left out."""
+    found: dict[str, tuple[str | int, str]] = {}
+    contradicted: set[str] = set()
+    for trait, value, words in _read(text):
+        before = found.setdefault(trait, (value, words))
+        if before[0] != value and trait not in (Trait.ENERGY, Trait.SOCIABILITY):
+            contradicted.add(trait)
+    return {trait: told for trait, told in found.items() if trait not in contradicted}
+
+
+def _read(text: str) -> Iterator[tuple[str, str | int, str]]:
+    for clause in _CLAUSE.split(text):
+        clause = clause.strip()
+        if not clause:
+            continue
+        negated = bool(_NO.search(clause))
+        for trait, towards in _TOWARDS.items():
+            if re.search(towards, clause, re.I) and (negated or re.search(_YES, clause, re.I)):
+                yield trait.value, "no" if negated else "yes", clause[:200]
+        for trait, skill in _SKILLS.items():
+            if re.search(skill, clause, re.I):
+                yield trait.value, "no" if negated else "yes", clause[:200]
+        levels: dict[str, int] = {}
+        for trait, level, words in _LEVELS:
+            found = re.search(words, clause, re.I)
+            if found and (not negated or _NO.search(found[0])):
+                levels.setdefault(trait.value, level)
+        for name, level in levels.items():
+            yield name, level, clause[:200]
