@@ -108,6 +108,7 @@ class FeedRejection(models.Model):
     where = models.CharField(max_length=200)
     code = models.CharField(max_length=40)
     reason = models.CharField(max_length=300)
+    of_photo = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["pk"]

@@ -39,8 +39,6 @@ from portal.shelters.models import Shelter
 AT_ONCE = 25
 # A run that would withdraw more is stopped: it is likelier that the source has a fault.
 MANY, MOST = 10, 0.5
-# Between two whole readings only changes are asked for, where the source can tell them.
-WHOLE_EVERY = timedelta(hours=24)
 RUNS_KEPT = 50
 ENDED = (Dog.Status.ADOPTED.value, Dog.Status.WITHDRAWN.value)
 
@@ -122,14 +120,21 @@ def publish_after_notice() -> int:
 
 @transaction.atomic
 def open_run(*, feed: Feed, incremental: bool) -> FeedRun:
-    """The run that was stopped, or a new one: of everything, or of what changed since the last."""
+    """The run that was stopped, or a new one of everything.
+
+    With the setting `whole_every_hours`, a source that can tell is asked between whole readings
+    for what changed since the last run; a dog that vanishes without a word is then found gone only
+    by the next whole one.
+    """
     running = feed.runs.filter(state=FeedRun.State.RUNNING).first()
     if running is not None:
         return running
     ended = feed.runs.filter(state=FeedRun.State.DONE)
     whole = ended.filter(since=None, complete=True).first()
     last = ended.first()
-    recent = whole is not None and whole.started_at > timezone.now() - WHOLE_EVERY
+    hours = feed.settings.get("whole_every_hours")
+    between = timedelta(hours=hours) if type(hours) is int and 0 < hours <= 168 else timedelta(0)
+    recent = whole is not None and whole.started_at > timezone.now() - between
     since = last.started_at if incremental and recent and last else None
     old = list(feed.runs.values_list("pk", flat=True)[RUNS_KEPT:])
     FeedRun.objects.filter(pk__in=old).delete()
@@ -162,7 +167,7 @@ def add_rejections(*, run: FeedRun, rejected: Iterable[Rejected]) -> None:
         ],
         ignore_conflicts=True,
     )
-    run.rejected = run.rejections.count()
+    run.rejected = run.rejections.filter(of_photo=False).count()
     run.save(update_fields=["rejected"])
 
 
@@ -338,7 +343,7 @@ def refuse_photo(*, run: FeedRun, row: FeedPhoto, code: str) -> None:
         run=run,
         where=f"{row.entry.external_id} photo {row.position + 1}"[:200],
         code=code,
-        defaults={"reason": "This photo was left out."},
+        defaults={"reason": "This photo was left out.", "of_photo": True},
     )
 
 

@@ -24,7 +24,7 @@ _NO = re.compile(
 
 _YES = (
     r"good|great|fine|okay|ok|best|friendly|loves?|likes?|gets along|gentle|sweet|safe|"
-    r"does well|좋아|잘\s*지내|친화|친근|친함|사이\s*좋|따름|잘\s*따르|온순|순함|착함|"
+    r"does well|좋아|잘\s*지[내냄]|친화|친근|친함|사이\s*좋|따름|잘\s*따르|온순|순함|착함|"
     r"합사\s*가능|잘\s*어울"
 )
 _TOWARDS: dict[Trait, str] = {

@@ -103,6 +103,7 @@ def test_a_dog_gone_from_its_feed_is_withdrawn_and_comes_back(feed, make_dog):
 
 
 def test_a_reading_of_changes_withdraws_nobody(feed):
+    services.update_feed(feed=feed, settings={"whole_every_hours": 24})
     whole(feed, record(1), record(2))
     run = services.open_run(feed=feed, incremental=True)
     assert run.since is not None
