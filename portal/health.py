@@ -60,6 +60,13 @@ def database_state() -> dict[str, Any]:
 
 @never_cache
 @require_safe
+def alive(request: HttpRequest) -> JsonResponse:
+    """That this process answers; whether it can work is told by `health`."""
+    return JsonResponse({"live": True})
+
+
+@never_cache
+@require_safe
 def health(request: HttpRequest) -> JsonResponse:
     try:
         state = {"database": True, **database_state()}

@@ -3,10 +3,15 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.health import health
+from portal.api.predecessors import Predict, Predictions
+from portal.health import alive, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
+    path("health/live", alive, name="alive"),
+    # As predecessors had them; the schema has both below /api/v1/.
+    path("predict", Predict.as_view(schema=None)),
+    path("logs", Predictions.as_view(schema=None)),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("portal.matching.urls")),
     path("", include("portal.accounts.urls")),

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ml.errors import ImageRejected, NoSubject, PawkinError
 from portal.dogs.models import Photo
+from portal.insights.services import log_prediction
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services
@@ -126,6 +127,8 @@ def answer_query(job: Job) -> None:
     if query is not None and look_at(query, live_version(), job):
         for ranking in query.rankings.filter(ranked_at=None):
             rank_dogs(ranking, job)
+    if query is not None:
+        log_prediction(query=query)
     jobs.finish(job=job)
 
 
@@ -160,7 +163,12 @@ def look_at(query: Query, version: ModelVersion, job: Job) -> bool:
         pictures.store_for_query(query, image)
     vector, points, box = as_rows(seen, image)
     return services.store_query_features(
-        query=query, version=version, vector=vector, points=points, box=box
+        query=query,
+        version=version,
+        vector=vector,
+        points=points,
+        box=box,
+        breeds=seen.breeds.likely if seen.breeds else (),
     )
 
 

@@ -10,11 +10,13 @@ from datetime import timedelta
 
 from celery import shared_task
 
+from portal.api.purging import purge_expired
 from portal.feeds import services as feeds
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue, forget
 from portal.matching import services
 from portal.matching.queries import pending_photos
+from portal.publishing import services as publishing
 from workers import processes as processes
 
 KEPT_FOR = timedelta(days=1)
@@ -56,8 +58,23 @@ def start_due_feeds() -> None:
     feeds.publish_after_notice()
 
 
+@shared_task(name="workers.tasks.alert_saved_searches")
+def alert_saved_searches() -> None:
+    """Saved searches whose owners may hear of new dogs again."""
+    for pk in services.due_searches():
+        enqueue(kind=Job.Kind.ALERT, subject=pk, queue=Job.Queue.BATCH)
+
+
+@shared_task(name="workers.tasks.deliver_webhooks")
+def deliver_webhooks() -> None:
+    """Events that somebody wants to hear of."""
+    publishing.create_deliveries()
+    for pk in publishing.due_deliveries():
+        enqueue(kind=Job.Kind.DELIVER, subject=pk, queue=Job.Queue.BATCH)
+
+
 @shared_task(name="workers.tasks.expire_queries")
 def expire_queries() -> None:
-    services.expire_queries()
-    services.expire_rankings()
-    forget(kinds=[Job.Kind.ANSWER_QUERY, Job.Kind.RANK], older_than=KEPT_FOR)
+    purge_expired()
+    kinds = [Job.Kind.ANSWER_QUERY, Job.Kind.RANK, Job.Kind.ALERT, Job.Kind.DELIVER]
+    forget(kinds=kinds, older_than=KEPT_FOR)

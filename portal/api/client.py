@@ -84,7 +84,7 @@ class Types:
         if all(key.isidentifier() and not keyword.iskeyword(key) for key in fields):
             lines = [f"class {name}(TypedDict):"]
             if schema.get("description"):
-                lines += _docstring(schema["description"], 4) + [""]
+                lines += [*_docstring(schema["description"], 4), ""]
             lines += [f"    {key}: {word}" for key, word in fields.items()] or ["    pass"]
             return "\n".join(lines) + "\n"
         inside = ", ".join(f"{key!r}: {word!r}" for key, word in fields.items())
@@ -213,7 +213,7 @@ def as_json(schema: Schema) -> str:
     return json.dumps(schema, sort_keys=True)
 
 
-HEAD = '''"""A client of {title} {version}, written from its schema. Python 3.11 or newer, no dependencies.
+HEAD = '''"""A client of {title} {version}, written from its schema: Python 3.11, no dependencies.
 
     from pawkin import Pawkin
 
@@ -233,7 +233,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -332,7 +332,7 @@ class Pawkin:
         pairs = [
             (name, _text(one))
             for name, value in (query or {}).items()
-            for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])
+            for one in (value if isinstance(value, list | tuple) else [value])
             if one is not None
         ]
         if pairs:

@@ -39,6 +39,8 @@ STATUS_BY_CODE = {
     "idempotency_in_progress": 409,
     "unknown_model": 404,
     "timed_out": 503,
+    "failed_inside": 503,
+    "worker_lost": 503,
     "no_match": 404,
 }
 

@@ -1,6 +1,19 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from portal.api import dogs, operations, pages, photos, searches, tokens
+from portal.api import (
+    dogs,
+    enquiries,
+    favourites,
+    feeds,
+    operations,
+    pages,
+    photos,
+    predecessors,
+    saved_searches,
+    searches,
+    tokens,
+    webhooks,
+)
 from portal.api.problems import unknown_address
 
 app_name = "api"
@@ -19,6 +32,31 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("searches/", searches.SearchesView.as_view(), name="searches"),
     path("searches/<uuid:search_id>/", searches.OneSearch.as_view(), name="search"),
     path("searches/<uuid:search_id>/events/", searches.SearchEvents.as_view(), name="events"),
+    path("dogs/<str:slug>/suggestions/", feeds.Suggestions.as_view(), name="suggestions"),
+    path(
+        "dogs/<str:slug>/suggestions/<str:trait>/",
+        feeds.OneSuggestion.as_view(),
+        name="suggestion",
+    ),
+    path("feeds/", feeds.Feeds.as_view(), name="feeds"),
+    path("feeds/<int:feed_id>/", feeds.OneFeed.as_view(), name="feed"),
+    path("feeds/<int:feed_id>/runs/", feeds.Runs.as_view(), name="feed_runs"),
+    path("favourites/", favourites.Favourites.as_view(), name="favourites"),
+    path("favourites/<str:slug>/", favourites.OneFavourite.as_view(), name="favourite"),
+    path("saved-searches/", saved_searches.SavedSearches.as_view(), name="saved_searches"),
+    path(
+        "saved-searches/<uuid:saved_id>/",
+        saved_searches.OneSavedSearch.as_view(),
+        name="saved_search",
+    ),
+    path("enquiries/", enquiries.EnquiriesView.as_view(), name="enquiries"),
+    path("enquiries/<uuid:enquiry_id>/", enquiries.OneEnquiry.as_view(), name="enquiry"),
+    path("enquiries/<uuid:enquiry_id>/messages/", enquiries.Messages.as_view(), name="messages"),
+    path("webhooks/", webhooks.Webhooks.as_view(), name="webhooks"),
+    path("webhooks/<int:webhook_id>/", webhooks.OneWebhook.as_view(), name="webhook"),
+    path("webhooks/<int:webhook_id>/deliveries/", webhooks.Deliveries.as_view(), name="deliveries"),
+    path("webhooks/<int:webhook_id>/ping/", webhooks.Ping.as_view(), name="ping"),
+    path("webhooks/<int:webhook_id>/secret/", webhooks.Secret.as_view(), name="secret"),
     path("breeds/", dogs.Breeds.as_view(), name="breeds"),
     path("shelters/", dogs.Shelters.as_view(), name="shelters"),
     path("tokens/", tokens.Tokens.as_view(), name="tokens"),
@@ -32,5 +70,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reindex/", operations.Reindex.as_view(), name="reindex"),
     path("jobs/", operations.Jobs.as_view(), name="jobs"),
     path("jobs/<uuid:job_id>/retry/", operations.RetryJob.as_view(), name="job_retry"),
+    path("predictions/", predecessors.Predictions.as_view(), name="predictions"),
+    path("similar-dog", predecessors.SimilarDog.as_view(), name="similar_dog"),
+    path("predict", predecessors.Predict.as_view(), name="predict"),
     re_path(r"", unknown_address),
 ]

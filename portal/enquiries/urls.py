@@ -1,3 +1,5 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal.enquiries import views
+
+urlpatterns = [path("confirm/", views.confirm, name="confirm_enquiry")]

@@ -51,6 +51,12 @@ SENTENCES: dict[str, StrPromise] = {
     "bond_with_itself": _("A dog can't be bonded with itself. Choose another dog."),
     "unknown_status": _("That is not a status a dog can have. Please choose one from the list."),
     "dog_gone": _("This dog has found a home or is no longer listed. Ask for others like it."),
+    # Saved searches and enquiries
+    "consent_needed": _("Please tick that the photo's description may be kept."),
+    "too_many_saved_searches": _("This address has as many saved searches as it can have."),
+    "search_not_answered": _("This search isn't answered yet. Wait for its dogs, then save it."),
+    "link_invalid": _("This link is not valid any more. Please start again on the site."),
+    "enquiry_closed": _("This enquiry is closed. Open it again to write more."),
     # Feeds
     "feed_unreachable": _("The feed's address doesn't answer. Check it, or try again later."),
     "feed_key_refused": _("The feed refused its key. Enter the key again."),
@@ -67,6 +73,7 @@ SENTENCES: dict[str, StrPromise] = {
         "source, then confirm."
     ),
     # Calls
+    "no_match": _("No dog suits these wishes now. Leave some of them out."),
     "search_expired": _("This search has ended and is deleted. Please send the photo again."),
     "idempotency_key_reused": _(
         "This Idempotency-Key belongs to another request. Send a new key with a new request."

@@ -1,9 +1,13 @@
 from django.urls import path
 
-from portal.matching import photos, views
+from portal.matching import links, photos, views
+from portal.matching.login import Login
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("login/", Login.as_view(), name="login"),
+    path("saved-searches/confirm/", links.confirm_search, name="confirm_search"),
+    path("saved-searches/unsubscribe/", links.unsubscribe, name="unsubscribe"),
     path("search/", views.search, name="search"),
     path("search/<uuid:query_id>/", views.query, name="query"),
     path("search/<uuid:query_id>/photo/", photos.query_photo, name="query_photo"),

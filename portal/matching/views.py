@@ -29,6 +29,7 @@ from portal.jobs.messages import SENTENCES, sentence
 from portal.matching import presentation, progress, services
 from portal.matching.choices import Choices
 from portal.matching.filters import Filters
+from portal.matching.linked import linked_data
 from portal.matching.models import Match, Query
 from portal.matching.overlays import photo_overlays, query_overlay
 from portal.matching.photos import can_be_shown
@@ -191,6 +192,7 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
     unknown = [badge for badge in presentation.temperament(found) if badge.answer == "unknown"]
     photos = presentation.searchable_first(found)
     overlays = photo_overlays(photos)
+    cover = reverse("photo", args=[photos[0].name, "full"]) if photos else ""
     context = {
         "dog": found,
         "pictures": [{"photo": p, "overlay": overlays.get(p.pk)} for p in photos],
@@ -201,6 +203,9 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
         "colours": [str(Colour(c).label) for c in found.colours if c in Colour.values],
         "neutered": presentation.yes_no(found.neutered),
         "partner": partner_of(request, found),
+        "linked_data": linked_data(found, cover),
+        "cover": f"{settings.SITE_URL}{cover}" if cover else "",
+        "site": settings.SITE_URL,
         "can_edit": Dog.objects.editable_by(request.user).filter(pk=found.pk).exists(),
     }
     return render(request, "pages/dog.html", context)

@@ -8,7 +8,9 @@ __all__ = [
     "MODEL_CACHE_DIR",
     "MODEL_KEPT_DIR",
     "MODEL_WEIGHTS_DIR",
+    "PREDICTIONS_KEPT_DAYS",
     "QUERY_LIFETIME_HOURS",
+    "SAVED_SEARCH_DAYS",
     "UPLOAD_MAX_BYTES",
 ]
 
@@ -20,4 +22,8 @@ MODEL_KEPT_DIR = Path(env.str("MODEL_KEPT_DIR", default=str(DATA_DIR / "models")
 
 # An adopter's photo, and all that was computed from it, lives this long.
 QUERY_LIFETIME_HOURS: int = env.int("QUERY_LIFETIME_HOURS", default=24)
+# The log of answers, in which nobody and no photo is.
+PREDICTIONS_KEPT_DAYS: int = env.int("PREDICTIONS_KEPT_DAYS", default=90)
+# A saved search ends by itself after so long.
+SAVED_SEARCH_DAYS: int = env.int("SAVED_SEARCH_DAYS", default=90)
 UPLOAD_MAX_BYTES: int = env.int("UPLOAD_MAX_BYTES", default=20 * 1024 * 1024)

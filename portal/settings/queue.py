@@ -104,5 +104,7 @@ CELERY_BEAT_SCHEDULE = {
     "index_missing": every(60, "index_missing"),
     "expire_queries": every(60, "expire_queries"),
     "start_due_feeds": every(60, "start_due_feeds"),
+    "deliver_webhooks": every(15, "deliver_webhooks"),
+    "alert_saved_searches": every(600, "alert_saved_searches"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

@@ -46,7 +46,7 @@ def sources():
     for folder in ("portal", "workers"):
         for path in (ROOT / folder).rglob("*.py"):
             yield path, path.read_text()
-    for path in (ROOT / "templates").rglob("*.html"):
+    for path in [*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")]:
         calls = templatize(path.read_text(), origin=str(path))
         # What stood around the tags is blotted out; its indentation is not Python's.
         yield path, "\n".join(line.strip() for line in calls.splitlines())

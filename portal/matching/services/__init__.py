@@ -1,5 +1,6 @@
 """Writes on model versions, features, queries and rankings."""
 
+from .favourites import claim_favourites, drop_dog, keep_dog
 from .features import (
     CURRENT,
     fail_photo,
@@ -17,6 +18,19 @@ from .queries import (
     store_query_picture,
 )
 from .rankings import Found, expire_rankings, rank, store_matches
+from .saved_searches import (
+    CONSENT,
+    SavedSearchRefused,
+    add_alerts,
+    confirm_search,
+    delete_search,
+    due_searches,
+    expire_saved_searches,
+    new_dogs,
+    save_search,
+    search_of,
+    send_alerts,
+)
 from .versions import (
     VersionConflict,
     activate_version,
@@ -26,20 +40,34 @@ from .versions import (
 )
 
 __all__ = [
+    "CONSENT",
     "CURRENT",
     "Found",
+    "SavedSearchRefused",
     "VersionConflict",
     "activate_version",
+    "add_alerts",
     "cancel_reindex",
+    "claim_favourites",
+    "confirm_search",
     "delete_query",
+    "delete_search",
+    "drop_dog",
+    "due_searches",
     "expire_queries",
     "expire_rankings",
+    "expire_saved_searches",
     "fail_photo",
     "fail_query",
+    "keep_dog",
+    "new_dogs",
     "rank",
     "refuse_photo",
     "register_specs",
     "request_reindex",
+    "save_search",
+    "search_of",
+    "send_alerts",
     "start_query",
     "store_features",
     "store_matches",

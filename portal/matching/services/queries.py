@@ -25,8 +25,16 @@ EXPIRE_AT_ONCE = 100
 ENDED_KNOWN_FOR = timedelta(days=30)
 
 
-def start_query(*, file: File, owner: User | None, owner_key: str, filters: Filters) -> Query:
-    """Keeps a photo privately for its owner and has it answered under these filters.
+def start_query(
+    *,
+    file: File,
+    owner: User | None,
+    owner_key: str,
+    filters: Filters | None,
+    purpose: str = Query.Purpose.SEARCH,
+) -> Query:
+    """Keeps a photo privately for its owner and has it answered under these filters; without any,
+    it is only looked at, and no dogs are ranked.
 
     Raises ImageRejected, and then nothing is stored, for a file whose header is not that of a
     photo we can use; what only its pixels tell comes later as the query's `error_code`.
@@ -37,9 +45,14 @@ def start_query(*, file: File, owner: User | None, owner_key: str, filters: Filt
         name = files.write(upload.data, folder="queries")
         with transaction.atomic():
             query = Query.objects.create(
-                owner=owner, owner_key=owner_key, upload=name, expires_at=expires_at
+                owner=owner,
+                owner_key=owner_key,
+                purpose=purpose,
+                upload=name,
+                expires_at=expires_at,
             )
-            get_ranking(query=query, dog=None, filters=filters)
+            if filters is not None:
+                get_ranking(query=query, dog=None, filters=filters)
             enqueue(kind=Job.Kind.ANSWER_QUERY, subject=query.pk, queue=Job.Queue.INTERACTIVE)
     return query
 
@@ -51,14 +64,17 @@ def store_query_features(
     vector: bytes,
     points: Sequence[Sequence[float]],
     box: Sequence[float],
+    breeds: Sequence[tuple[str, float]] = (),
 ) -> bool:
     """Stores what a version saw in the adopter's photo, in place of an older version's view.
 
-    Arguments as for a listed photo. False when the query is gone.
+    Arguments as for a listed photo; `breeds` are slugs with probabilities. False when the query is
+    gone.
     """
     query.version, query.vector = version, vector
     query.points, query.box = [list(point) for point in points], list(box)
-    return _write(query, "version", "vector", "points", "box")
+    query.breeds = [[slug, round(probability, 4)] for slug, probability in breeds]
+    return _write(query, "version", "vector", "points", "box", "breeds")
 
 
 @transaction.atomic
