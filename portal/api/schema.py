@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from portal.api.problems import TYPE, ProblemSerializer, title_of
+
+
+def whole_schema() -> dict[str, Any]:
+    """The schema as plain JSON values, as everybody gets it."""
+    found = SchemaGenerator().get_schema(request=None, public=True)
+    plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    return plain
+
 
 ALWAYS = (400, 401, 403, 404, 405, 406, 429)
 WRITING = (409, 413, 415, 422)
