@@ -26,6 +26,11 @@ class Schema(AutoSchema):
     """Adds the problems that a call can answer with (`problems` of its view names more than the
     usual ones), and the header under which a POST may be repeated."""
 
+    def get_summary(self) -> str | None:
+        """The first sentence of what a call says of itself."""
+        first = str(self.get_description()).partition("\n")[0]
+        return first.partition(". ")[0].rstrip(".") or None
+
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
