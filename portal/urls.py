@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("enquiries/", include("portal.enquiries.urls")),
     path("api/v1/", include("portal.api.urls")),
     path("staff/", include("portal.dogs.urls")),
+    path("staff/", include("portal.feeds.urls")),
     path("manage/", include("portal.insights.urls")),
     path("admin/", admin.site.urls),
 ]

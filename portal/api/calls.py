@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import http_date
@@ -19,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ml.errors import ImageRejected
 from portal.accounts.models import User
 from portal.api import services
 from portal.api.models import ApiToken, IdempotencyKey
@@ -26,16 +28,20 @@ from portal.api.permissions import Everyone
 from portal.api.problems import of_code, problem
 from portal.api.throttles import Users, Visitors
 
+# Besides the files, in bytes.
+ROOM_FOR_FIELDS = 256 * 1024
 KEY = re.compile(r"[!-~]{1,128}")
 
 
 class Call(APIView):
-    """`problems` are the statuses of its problems beyond the usual ones. `deprecated_since` and
-    `gone_from` announce its end in every answer (RFC 9745, RFC 8594)."""
+    """`problems` are the statuses of its problems beyond the usual ones, `most_files` how many
+    files of the largest allowed size one call may carry. `deprecated_since` and `gone_from`
+    announce its end in every answer (RFC 9745, RFC 8594)."""
 
     permission_classes = [Everyone]
     throttle_classes = [Visitors, Users]
     problems: ClassVar[tuple[int, ...]] = ()
+    most_files: ClassVar[int] = 1
     deprecated_since: ClassVar[datetime | None] = None
     gone_from: ClassVar[datetime | None] = None
 
@@ -51,6 +57,7 @@ class Call(APIView):
         return wrapped
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self._refuse_large(request)
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and "Idempotency-Key" in request.headers:
             self._begin(request)
@@ -86,6 +93,13 @@ class Call(APIView):
         if self.gone_from:
             response["Sunset"] = http_date(self.gone_from.timestamp())
         return response
+
+    def _refuse_large(self, request: Request) -> None:
+        """Before a byte of it is read. Raises ImageRejected (413)."""
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        most = settings.UPLOAD_MAX_BYTES * self.most_files + ROOM_FOR_FIELDS
+        if length.isdecimal() and int(length) > most:
+            raise ImageRejected("file_too_large", "Send a smaller version.", length)
 
     def _begin(self, request: Request) -> None:
         key = request.headers["Idempotency-Key"]

@@ -22,10 +22,12 @@ from portal.dogs.models import Dog, Photo
 from portal.dogs.uploads import Refusal
 from portal.jobs.messages import sentence
 
+MOST_FILES = 20
+
 
 class PhotoUpload(serializers.Serializer[Any]):
     photos = serializers.ListField(
-        child=serializers.FileField(allow_empty_file=True), min_length=1, max_length=20
+        child=serializers.FileField(allow_empty_file=True), min_length=1, max_length=MOST_FILES
     )
 
     class Meta:
@@ -63,6 +65,7 @@ class PhotoOrder(serializers.Serializer[Any]):
 class PhotosOfDog(Call):
     permission_classes = [StaffWrites]
     parser_classes = [MultiPartParser]
+    most_files = MOST_FILES
     problems = (413, 415)
 
     @extend_schema(operation_id="dogs_photos_list", responses=PhotoSerializer(many=True))

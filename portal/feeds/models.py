@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
 from portal.dogs.models import Dog, Photo
-from portal.dogs.temperament import Trait
+from portal.dogs.temperament import Answer, Trait
 from portal.shelters.models import Shelter
 
 
@@ -196,3 +196,8 @@ class TemperamentSuggestion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trait}: {self.answer or self.level}"
+
+    @property
+    def word(self) -> str:
+        """The answer as people say it, or the level."""
+        return str(Answer(self.answer).label) if self.answer else f"{self.level}/5"

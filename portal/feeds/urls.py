@@ -1,3 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal.feeds import views
+
+app_name = "staff_feeds"
+
+urlpatterns = [
+    path("suggestions/<int:suggestion_id>/", views.suggestion, name="suggestion"),
+]
