@@ -45,6 +45,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 _COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("the vector of the dog in a photo", "ml.commands.embed"),
     "keypoints": ("the keypoints of the dog in a photo", "ml.commands.keypoints"),
+    "faces": ("the proportions of a person's face", "ml.commands.faces"),
     "breeds": ("tell breeds, and add new ones from a few photos", "ml.commands.breeds"),
     "pseudo-label": ("breeds for unlabelled photos", "ml.training.breeds.pseudo"),
     "draw": ("draw dogs with exact keypoints", "ml.drawn.command"),

@@ -54,6 +54,18 @@ class NoSubject(PawkinError):
         return NoSubject, (self.kind, self.detail)
 
 
+class NoFace(PawkinError):
+    """No person's face in the photo. Code: no_face."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            "no_face", "We couldn't find a face in this photo. Try one from the front.", detail
+        )
+
+    def __reduce__(self) -> tuple[type["NoFace"], tuple[str]]:
+        return NoFace, (self.detail,)
+
+
 class ModelMissing(PawkinError):
     """No model of that name, or its weights are not where the spec says. Code: unknown_model."""
 

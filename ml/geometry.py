@@ -95,6 +95,53 @@ def _muzzle(dog: _Dog) -> _Length | None:
     return dog.path("left_eye|right_eye", "nose")
 
 
+def face_ratios(
+    points: Mapping[str, tuple[float, float, float]], at_least: float = DRAWN_FROM
+) -> dict[str, Ratio | None]:
+    """The proportions of a face, a dog's or a person's, from its points (x, y, score) by name.
+
+    All over the distance of the eyes, so that they are invariant to scale, shift, in-plane rotation
+    and mirroring:
+
+    - `eye_to_nose`: middle between the eyes to nose.
+    - `nose_to_mouth`: nose to the middle between the corners of the mouth.
+    - `mouth_width`: distance of the corners of the mouth.
+    - `ear_spacing`: distance of the ears (a dog's ear bases, a person's ears).
+
+    The norm is the outer measure that anthropometry too takes faces by (Farkas, Anthropometry of
+    the Head and Face, 1994), as far as a photo shows it. None where a point is missing.
+    """
+    middle_of_eyes = ("left_eye", "right_eye")
+    middle_of_mouth = ("left_mouth_corner", "right_mouth_corner")
+    eyes = _apart(points, ("left_eye",), ("right_eye",), at_least)
+    lengths = {
+        "eye_to_nose": _apart(points, middle_of_eyes, ("nose",), at_least),
+        "nose_to_mouth": _apart(points, ("nose",), middle_of_mouth, at_least),
+        "mouth_width": _apart(points, middle_of_mouth[:1], middle_of_mouth[1:], at_least),
+        "ear_spacing": _apart(points, ("left_ear_base",), ("right_ear_base",), at_least),
+    }
+    return {name: _over(length, eyes) for name, length in lengths.items()}
+
+
+FACE_RATIOS = ("eye_to_nose", "nose_to_mouth", "mouth_width", "ear_spacing")
+
+
+def _apart(
+    points: Mapping[str, tuple[float, float, float]],
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    at_least: float,
+) -> _Length | None:
+    """The distance between the middles of two groups of points."""
+    if any(name not in points for name in first + second):
+        return None
+    lowest = min(points[name][2] for name in first + second)
+    if lowest < at_least:
+        return None
+    a, b = (np.mean([points[name][:2] for name in group], axis=0) for group in (first, second))
+    return float(np.linalg.norm(a - b)), float(lowest)
+
+
 _Measure = Callable[[_Dog], _Length | None]
 
 _RATIOS: Mapping[str, tuple[_Measure, _Measure]] = {
