@@ -76,7 +76,7 @@ def test_eyes_in_one_place_are_no_norm():
 def scale():
     marks = np.linspace(1, 2, 41).tolist()
     return FaceScale(
-        {name: marks for name in FACE_RATIOS},
+        dict.fromkeys(FACE_RATIOS, marks),
         {name: [2 * m for m in marks] for name in FACE_RATIOS},
     )
 
@@ -105,7 +105,9 @@ def test_the_shipped_scale_rises_and_is_made_of_enough_faces():
     for marks in (*shipped.person.values(), *shipped.dog.values()):
         assert len(marks) == 41
         assert list(marks) == sorted(marks)
-    assert FaceScale.of([{n: 1.0 for n in FACE_RATIOS}] * 41, [{n: 2.0 for n in FACE_RATIOS}] * 41)
+    assert FaceScale.of(
+        [dict.fromkeys(FACE_RATIOS, 1.0)] * 41, [dict.fromkeys(FACE_RATIOS, 2.0)] * 41
+    )
     with pytest.raises(DataError, match="Only 1 faces"):
         FaceScale.of([{"eye_to_nose": 1.0}], [])
 
