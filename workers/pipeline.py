@@ -23,7 +23,7 @@ from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
 from portal.matching.queries import active_version, candidates
-from workers import alerts, feeds, pictures, reindexing, webhooks
+from workers import alerts, feeds, people, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
 from workers.runtime import runtime, spec_of
@@ -157,6 +157,8 @@ def look_at(query: Query, version: ModelVersion, job: Job) -> bool:
     jobs.beat(job=job, step="finding_dog")
     [seen] = runtime.analyser(version).analyse([image])
     if isinstance(seen, NoSubject):
+        if query.subject == Query.Subject.DOG_OR_PERSON:
+            return people.look_at(query, version, image, seen)
         services.fail_query(query=query, code=rejection_code(seen))
         return False
     if not query.image:
@@ -177,7 +179,9 @@ def rank_dogs(ranking: Ranking, job: Job) -> None:
     for _ in range(SWITCHES):
         version = live_version()
         query = ranking.query
-        if query and query.version_id != version.pk and not look_at(query, version, job):
+        # A face's proportions are those of any version, and its photo is gone.
+        old = query is not None and query.face is None and query.version_id != version.pk
+        if query and old and not look_at(query, version, job):
             return
         if compare(ranking, version, job) or not Ranking.objects.filter(pk=ranking.pk).exists():
             return
@@ -190,6 +194,15 @@ def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
     allowed = candidates(Filters.from_canonical(ranking.filters))
     allowed.discard(ranking.dog_id or 0)
     jobs.beat(job=job, step="comparing", total=len(allowed))
+    if ranking.query is not None and ranking.query.face is not None:
+        return services.store_matches(
+            ranking=ranking,
+            version=version,
+            hits=people.alike(ranking.query.face, version, K, allowed),
+            candidates=len(allowed),
+            up_to=runtime.index(version).up_to,
+            ranked_at=ranked_at,
+        )
     index = runtime.index(version)
     likeness = spec_of(version.fingerprint).likeness
     hits = [

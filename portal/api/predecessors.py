@@ -38,6 +38,11 @@ class SimilarDogRequest(WishesSerializer):
         required=False, max_length=200, allow_blank=True, help_text="the caller's own; not kept"
     )
     image = serializers.FileField(allow_empty_file=True, help_text="jpg, jpeg or png")
+    consent = serializers.BooleanField(
+        default=False,
+        help_text="the person in the photo agrees that their face is compared with dogs'; without "
+        "it, only dogs' photos are answered",
+    )
 
     class Meta:
         ref_name = "SimilarDogRequest"
@@ -110,7 +115,9 @@ class Waiting(Call):
     throttle_classes = [*Call.throttle_classes, Searches]
     problems = (404, 410, 413, 415, 422, 503)
 
-    def answered(self, file: File, filters: Filters | None, purpose: str) -> Query | None:
+    def answered(
+        self, file: File, filters: Filters | None, purpose: str, subject: str = Query.Subject.DOG
+    ) -> Query | None:
         """The query once it is answered; None when that takes too long."""
         query = services.start_query(
             file=file,
@@ -118,6 +125,7 @@ class Waiting(Call):
             owner_key=secrets.token_hex(20),
             filters=filters,
             purpose=purpose,
+            subject=subject,
         )
         jobs = Job.objects.for_subject(Job.Kind.ANSWER_QUERY, query.pk)
         until = time.monotonic() + settings.SIMILAR_DOG_WAIT_SECONDS
@@ -148,17 +156,23 @@ class SimilarDog(Waiting):
         responses=SimilarDogAnswer,
     )
     def post(self, request: Request) -> Response:
-        """The one dog most like the photo; waits for it. The photo is deleted with the answer."""
+        """The one dog most like the dog, or with `consent` the person, in the photo; waits for it.
+        The photo is deleted with the answer, a person's as soon as its proportions are taken."""
         sent = SimilarDogRequest(data=request.data)
         sent.is_valid(raise_exception=True)
+        consent = sent.validated_data["consent"]
         query = self.answered(
-            sent.validated_data["image"], read_wishes(request.data), Query.Purpose.SIMILAR_DOG
+            sent.validated_data["image"],
+            read_wishes(request.data),
+            Query.Purpose.SIMILAR_DOG,
+            Query.Subject.DOG_OR_PERSON if consent else Query.Subject.DOG,
         )
         if query is None:
             return self.too_late()
         try:
-            if query.vector is None:
-                return of_code(query.error_code or "failed_inside")
+            if not query.is_described:
+                code = query.error_code or "failed_inside"
+                return of_code("consent_for_face" if code == "no_dog_person" else code)
             ranking = query.rankings.get()
             best = ranking.matches.adoptable().select_related("photo", "dog").first()
             if best is None:
@@ -190,7 +204,7 @@ class Predict(Waiting):
         if query is None:
             return self.too_late()
         try:
-            if query.vector is None:
+            if not query.is_described:
                 return of_code(query.error_code or "failed_inside")
             return Response(
                 {

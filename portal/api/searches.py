@@ -46,6 +46,10 @@ SAME_SIZE = 0.25
 
 class NewSearch(WishesSerializer):
     image = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG, WebP or HEIC")
+    consent = serializers.BooleanField(
+        default=False,
+        help_text="the person in the photo agrees that their face is compared with dogs'",
+    )
 
     class Meta:
         ref_name = "NewSearch"
@@ -91,6 +95,9 @@ class AnswerSerializer(serializers.Serializer[Any]):
 class SearchSerializer(AnswerSerializer):
     id = serializers.UUIDField()
     seen = SeenSerializer(allow_null=True, help_text="the dog in the photo that was sent")
+    face = serializers.DictField(
+        child=serializers.FloatField(), allow_null=True, help_text="a person's face as ratios"
+    )
     expires_at = serializers.DateTimeField(help_text="then photo and answer are deleted")
 
     class Meta:
@@ -120,6 +127,7 @@ class SearchesView(Call):
         params = request.data.copy()
         file = request.FILES.get("image")
         params.pop("image", None)
+        consent = serializers.BooleanField().run_validation(params.pop("consent", ["false"])[-1])
         if file is None:
             raise serializers.ValidationError({"image": ["Send a photo in this field."]})
         unknown = set(params) - set(NAMES)
@@ -131,7 +139,11 @@ class SearchesView(Call):
         user = self.caller()
         secret = "" if user else secrets.token_urlsafe(24)
         query = services.start_query(
-            file=file, owner=user, owner_key=owner_key(secret) if secret else "", filters=filters
+            file=file,
+            owner=user,
+            owner_key=owner_key(secret) if secret else "",
+            filters=filters,
+            subject=Query.Subject.DOG_OR_PERSON if consent else Query.Subject.DOG,
         )
         data = search_told(request, query, filters) | {"secret": secret}
         response = Response(data, status=202)
@@ -305,6 +317,7 @@ def search_told(request: Request, query: Query, filters: Filters) -> dict[str, A
             if version and query.points and query.box
             else None
         ),
+        "face": query.face,
         "expires_at": query.expires_at.isoformat(),
     }
 

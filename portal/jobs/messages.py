@@ -42,6 +42,10 @@ SENTENCES: dict[str, StrPromise] = {
     "no_dog_person": _(
         "This looks like a person. Try a photo where a dog fills most of the picture."
     ),
+    "no_face": _("We couldn't find a face in this photo. Try one from the front."),
+    "consent_for_face": _(
+        "This looks like a person. With their consent (consent=true) we compare the face."
+    ),
     # The photos of a listed dog
     "photo_already_there": _("This dog already has this photo. Please choose another one."),
     "too_many_photos": _("This dog has as many photos as it can have. Delete one to add another."),

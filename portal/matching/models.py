@@ -148,6 +148,10 @@ class Query(models.Model):
         SIMILAR_DOG = "similar_dog", _("most similar dog")
         PREDICT = "predict", _("breeds")
 
+    class Subject(models.TextChoices):
+        DOG = "dog", _("dog")
+        DOG_OR_PERSON = "dog_or_person", _("dog or person")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -157,6 +161,10 @@ class Query(models.Model):
         related_name="queries",
     )
     purpose = models.CharField(max_length=12, choices=Purpose, default=Purpose.SEARCH)
+    subject = models.CharField(max_length=16, choices=Subject, default=Subject.DOG)
+    face = models.JSONField(
+        null=True, help_text="a person's face as ratios by name: all that is kept of it"
+    )
     owner_key = models.CharField(max_length=40, blank=True)
     upload = models.FileField(max_length=200, blank=True)
     image = models.FileField(max_length=200, blank=True)
@@ -183,6 +191,11 @@ class Query(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether a worker has seen what dogs are compared with."""
+        return self.vector is not None or self.face is not None
 
 
 class EndedQuery(models.Model):

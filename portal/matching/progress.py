@@ -130,10 +130,10 @@ def of_query(query: Query, filters: Filters) -> Progress:
     answering = Job.objects.for_subject(Job.Kind.ANSWER_QUERY, query.pk).first()
     if answering and answering.is_open:
         return Progress(ranking, answering)
-    if query.vector is None and answering:
+    if not query.is_described and answering:
         # It may have ended between the two reads of it.
         query.refresh_from_db()
-        if query.vector is None:
+        if not query.is_described:
             return Progress(ranking, answering, query.error_code or failure(answering))
     return of_ranking(ranking)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.geometry import ratios
+from ml.geometry import face_ratios, ratios
 from ml.skeleton import KEYPOINTS
 
 
@@ -22,7 +22,8 @@ def proportions(
     by_name = dict(zip(layout["names"], points, strict=True))
     rows = np.array([by_name.get(name, (0.0, 0.0, 0.0)) for name in KEYPOINTS], np.float64)
     rows[:, :2] *= (width, height)
-    return {
-        name: None if ratio is None else round(ratio.value, 3)
-        for name, ratio in ratios(rows).items()
+    named = {
+        name: (x, y, score) for name, (x, y, score) in zip(KEYPOINTS, rows.tolist(), strict=True)
     }
+    told = {**ratios(rows), **face_ratios(named)}
+    return {name: None if ratio is None else round(ratio.value, 3) for name, ratio in told.items()}

@@ -320,6 +320,7 @@ class NewSearchRequest(TypedDict):
     breed: NotRequired[list[str]]
     unknown: NotRequired[YesNo]
     image: File
+    consent: NotRequired[bool]
     good_with_children: NotRequired[Yes]
     good_with_dogs: NotRequired[Yes]
     good_with_cats: NotRequired[Yes]
@@ -538,6 +539,7 @@ class Search(TypedDict):
     results: list[Result]
     id: str
     seen: Seen | None
+    face: dict[str, float] | None
     expires_at: str
 
 
@@ -593,6 +595,7 @@ class SimilarDogRequestRequest(TypedDict):
     unknown: NotRequired[YesNo]
     imageId: NotRequired[str]
     image: File
+    consent: NotRequired[bool]
     good_with_children: NotRequired[Yes]
     good_with_dogs: NotRequired[Yes]
     good_with_cats: NotRequired[Yes]
@@ -618,6 +621,7 @@ class StartedSearch(TypedDict):
     results: list[Result]
     id: str
     seen: Seen | None
+    face: dict[str, float] | None
     expires_at: str
     secret: str
 
@@ -1309,7 +1313,9 @@ class Pawkin:
         *,
         idempotency_key: str | None = None,
     ) -> SimilarDogAnswer:
-        """The one dog most like the photo; waits for it. The photo is deleted with the answer."""
+        """The one dog most like the dog, or with `consent` the person, in the photo; waits for it.
+        The photo is deleted with the answer, a person's as soon as its proportions are taken.
+        """
         return self._call("POST", "/api/v1/similar-dog", headers={'Idempotency-Key': idempotency_key}, form=body)
 
     def tokens_create(

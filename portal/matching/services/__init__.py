@@ -14,6 +14,7 @@ from .queries import (
     expire_queries,
     fail_query,
     start_query,
+    store_query_face,
     store_query_features,
     store_query_picture,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "store_features",
     "store_matches",
     "store_pictures",
+    "store_query_face",
     "store_query_features",
     "store_query_picture",
     "store_rejection",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -32,9 +32,11 @@ def start_query(
     owner_key: str,
     filters: Filters | None,
     purpose: str = Query.Purpose.SEARCH,
+    subject: str = Query.Subject.DOG,
 ) -> Query:
     """Keeps a photo privately for its owner and has it answered under these filters; without any,
-    it is only looked at, and no dogs are ranked.
+    it is only looked at, and no dogs are ranked. A person's face is looked at only where `subject`
+    says so, which is for callers who have the person's consent.
 
     Raises ImageRejected, and then nothing is stored, for a file whose header is not that of a
     photo we can use; what only its pixels tell comes later as the query's `error_code`.
@@ -48,6 +50,7 @@ def start_query(
                 owner=owner,
                 owner_key=owner_key,
                 purpose=purpose,
+                subject=subject,
                 upload=name,
                 expires_at=expires_at,
             )
@@ -75,6 +78,16 @@ def store_query_features(
     query.points, query.box = [list(point) for point in points], list(box)
     query.breeds = [[slug, round(probability, 4)] for slug, probability in breeds]
     return _write(query, "version", "vector", "points", "box", "breeds")
+
+
+@transaction.atomic
+def store_query_face(*, query: Query, version: ModelVersion, ratios: Mapping[str, float]) -> bool:
+    """Stores the proportions of a person's face; the photo goes at once. False when the query is
+    gone."""
+    delete_on_commit([query.upload.name, query.image.name])
+    query.version, query.face = version, dict(ratios)
+    query.upload.name, query.image.name = "", ""
+    return _write(query, "version", "face", "upload", "image")
 
 
 @transaction.atomic
