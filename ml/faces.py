@@ -21,7 +21,7 @@ import numpy as np
 from ml.errors import DataError, NoFace
 from ml.geometry import FACE_RATIOS, Ratio, face_ratios
 
-SCALE_FILE = Path(__file__).parent / "weights" / "faces.json"
+SCALE_FILE = Path(__file__).with_suffix(".json")
 Population = Literal["person", "dog"]
 
 # A dog is compared where both have so many ratios.
