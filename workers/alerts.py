@@ -17,18 +17,15 @@ TOLD_OF = ("strong", "weak")
 def alert(job: Job) -> None:
     """Compares the dogs listed since it was saved, and sends what is new, at most once a day."""
     saved = SavedSearch.objects.active().filter(pk=job.subject).select_related("version").first()
-    version = version_of(saved) if saved else None
+    version = active_version()
     if saved is not None and version is not None:
-        services.add_alerts(saved=saved, scores=alike(saved, version))
-        jobs.beat(job=job, step="sending")
-        services.send_alerts(saved=saved)
+        if saved.vector is not None and saved.version_id != version.pk:
+            services.end_outdated(saved=saved)
+        else:
+            services.add_alerts(saved=saved, scores=alike(saved, version))
+            jobs.beat(job=job, step="sending")
+            services.send_alerts(saved=saved)
     jobs.finish(job=job)
-
-
-def version_of(saved: SavedSearch) -> ModelVersion | None:
-    """The models to compare by: a photo's description is only comparable with its own version's
-    descriptions, which are kept for as long as that version is."""
-    return saved.version if saved.vector is not None else active_version()
 
 
 def alike(saved: SavedSearch, version: ModelVersion) -> list[tuple[int, int]]:

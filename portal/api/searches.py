@@ -260,7 +260,8 @@ def events(request: Request, query: Query, filters: Filters) -> Iterator[bytes]:
         if data["state"] != "open":
             return
         # While it sleeps the stream holds no connection that others could use.
-        connections.close_all() if not connections["default"].in_atomic_block else None
+        if not connections["default"].in_atomic_block:
+            connections.close_all()
         time.sleep(pause)
         pause = min(1.0, 1.5 * pause)
 

@@ -11,7 +11,7 @@ from portal.jobs.models import Job
 from portal.jobs.services import enqueue
 from portal.matching import services
 from portal.matching.filters import Filters
-from portal.matching.models import Alert, SavedSearch
+from portal.matching.models import Alert, ModelVersion, SavedSearch
 
 pytestmark = pytest.mark.django_db
 RED, BLUE = (200, 40, 40), (30, 60, 200)
@@ -97,3 +97,25 @@ def test_a_mail_server_that_refuses_is_tried_again(saved, tell, run, list_dog, m
     assert mail.outbox == []
     assert Alert.objects.get().sent_at is None
     assert len(tell()) == 1
+
+
+def test_a_photos_description_ends_with_its_models(version, run, tell, list_dog, search):
+    query = search(RED)
+    run()
+    query.refresh_from_db()
+    saved = services.save_search(
+        email="a@example.org", owner=None, language="en", filters=Filters(), query=query,
+        consent=True,
+    )  # fmt: skip
+    confirm(saved)
+    list_dog("Like", RED)
+    run()
+    assert "Like" in tell()[0].body
+    SavedSearch.objects.update(told_at=None)
+    ModelVersion.objects.filter(pk=version.pk).update(state=ModelVersion.State.RETIRED)
+    other = ModelVersion.objects.filter(name="starter-mirror")
+    other.update(state=ModelVersion.State.ACTIVE)
+    mail.outbox.clear()
+    [message] = tell()
+    assert message.subject == "Please save your search again"
+    assert not SavedSearch.objects.exists()

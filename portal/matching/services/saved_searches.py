@@ -90,6 +90,18 @@ def delete_search(*, saved: SavedSearch) -> None:
     saved.delete()
 
 
+def end_outdated(*, saved: SavedSearch) -> None:
+    """Other models describe the dogs now, and what was kept of the photo compares with nothing any
+    more: its owner is told, once, and it goes."""
+    send(
+        "search_outdated",
+        to=saved.email,
+        language=saved.language,
+        context={"saved": saved},
+    )
+    saved.delete()
+
+
 def expire_saved_searches() -> int:
     """Deletes those whose time is over, and those that nobody confirmed; the number of them."""
     return SavedSearch.objects.filter(expires_at__lte=timezone.now()).delete()[0]
