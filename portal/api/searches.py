@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -124,9 +124,12 @@ class SearchesView(Call):
     )
     def post(self, request: Request) -> Response:
         """Starts a search by a photo of a dog. Its answer is at Location, in a second or so."""
-        params = request.data.copy()
+        # Not a copy of all: a large photo's file cannot be copied.
+        params = QueryDict(mutable=True)
+        for name, values in request.data.lists():
+            if name not in request.FILES:
+                params.setlist(name, values)
         file = request.FILES.get("image")
-        params.pop("image", None)
         consent = serializers.BooleanField().run_validation(params.pop("consent", ["false"])[-1])
         if file is None:
             raise serializers.ValidationError({"image": ["Send a photo in this field."]})

@@ -132,3 +132,16 @@ def test_events_end_with_the_answer(client, settings):
 
 def test_an_address_that_leads_nowhere_is_a_problem_too(client):
     problem(client.get("/api/v1/no-such-thing/"), 404, "not_found")
+
+
+def test_a_photo_too_large_for_memory_is_taken(client, settings):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    response = start(client, size=["xs"], neutered="yes")
+    assert response.status_code == 202, response.content
+    assert Query.objects.get().rankings.get().filters == {"neutered": "yes", "size": ["xs"]}
+    photo = upload()
+    headers = {"Idempotency-Key": "large"}
+    for _ in range(2):
+        photo.seek(0)
+        assert client.post(SEARCHES, {"image": photo}, headers=headers).status_code == 202
+    assert Query.objects.count() == 2
