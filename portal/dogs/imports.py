@@ -176,6 +176,21 @@ def from_table(folder: Path, reading: Reading) -> Iterator[Listing]:
         yield listing
 
 
+# What a spreadsheet would run as a formula (OWASP, CSV injection), and that with apostrophes
+# before it.
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def to_cell(value: str) -> str:
+    """A cell that no spreadsheet runs: an apostrophe before what would be a formula."""
+    return f"'{value}" if FORMULA.match(value) else value
+
+
+def from_cell(text: str) -> str:
+    """What `to_cell` was given."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
 def decode(data: bytes) -> str:
     """Spreadsheets save CSV as UTF-8 with a mark or, on Korean Windows, as CP949."""
     try:
@@ -189,7 +204,8 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
     values: dict[str, str] = {}
     for name, value in row.items():
         if name in COLUMNS and isinstance(value, str) and value.strip():
-            text = value.strip() if name in FREE_TEXT else value.strip().lower()
+            text = from_cell(value.strip())
+            text = text if name in FREE_TEXT else text.lower()
             if text.lower() != UNKNOWN:
                 values[name] = text
     key = values.get("dog", "")

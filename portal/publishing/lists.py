@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.syndication.views import Feed
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -28,7 +30,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import conditional_page, require_safe
 
 from portal.accounts.access import SignedInRequest, staff_required
-from portal.dogs.imports import COLUMNS
+from portal.dogs.imports import COLUMNS, to_cell
 from portal.dogs.models import Dog
 from portal.dogs.words import facts_line
 from portal.matching import presentation
@@ -40,8 +42,8 @@ NEWEST = 50
 SITEMAP_PAGE = 5000
 MAX_AGE = 60
 LOADER = Path(settings.BASE_DIR) / "static" / "embed" / "embed.js"
-# What a spreadsheet would take for a formula (OWASP, CSV injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Characters that XML 1.0 (2.2) has no way to write; one in a description would end a whole feed.
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @require_safe
@@ -62,13 +64,18 @@ def embedded(request: HttpRequest) -> HttpResponse:
         context = {
             "cards": presentation.dog_cards(presentation.for_cards(dogs)[:count], filters.traits),
             "language": language,
-            "more": f"{reverse('browse')}?{filters.params()}",
+            "more": with_params(reverse("browse"), filters),
         }
         response = render(request, "publishing/embedded.html", context)
     patch_cache_control(response, public=True, max_age=MAX_AGE)
-    # The same for everybody, whatever cookies came along.
-    response.headers.pop("Vary", None)
+    # The page's language is its address's, not its reader's, as the middleware would say.
+    response["Content-Language"] = language
     return response
+
+
+def with_params(path: str, filters: Filters) -> str:
+    params = filters.params()
+    return f"{path}?{params}" if params else path
 
 
 @cache
@@ -90,13 +97,15 @@ class NewDogs(Feed):
     """RSS 2.0 (RSS Advisory Board) and Atom (RFC 4287) of the dogs listed last."""
 
     feed_type: type[SyndicationFeed] = Rss201rev2Feed
+    route = "dogs_rss"
+    author_name = "Pawkin"
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Filters:
         return Filters.from_params(request.GET)
 
     def title(self, filters: Filters) -> str:
         names = Shelter.objects.filter(slug__in=filters.shelter).values_list("name", flat=True)
-        return ", ".join(names) or "Pawkin"
+        return readable(", ".join(names)) or "Pawkin"
 
     def description(self, filters: Filters) -> str:
         return _("Dogs that can be adopted today")
@@ -105,8 +114,10 @@ class NewDogs(Feed):
         return self.description(filters)
 
     def link(self, filters: Filters) -> str:
-        params = filters.params()
-        return f"{reverse('browse')}?{params}" if params else reverse("browse")
+        return with_params(reverse("browse"), filters)
+
+    def feed_url(self, filters: Filters) -> str:
+        return with_params(reverse(self.route), filters)
 
     def feed_guid(self, filters: Filters) -> str:
         return f"{settings.SITE_URL}{self.link(filters)}"
@@ -116,11 +127,14 @@ class NewDogs(Feed):
         return list(presentation.for_cards(dogs)[:NEWEST])
 
     def item_title(self, dog: Dog) -> str:
-        return dog.name
+        return readable(dog.name)
+
+    def item_author_name(self, dog: Dog) -> str:
+        return readable(dog.shelter.name)
 
     def item_description(self, dog: Dog) -> str:
         parts = (facts_line(dog), dog.shelter.name, dog.description)
-        return "\n".join(part for part in parts if part)
+        return readable("\n".join(part for part in parts if part))
 
     def item_link(self, dog: Dog) -> str:
         return reverse("dog", args=[dog.slug])
@@ -141,11 +155,34 @@ class NewDogs(Feed):
         if photo is None:
             return []
         address = f"{settings.SITE_URL}{reverse('photo', args=[photo.name, 'full'])}"
-        return [Enclosure(address, str(photo.image.size), "image/jpeg")]
+        try:
+            size = photo.image.size
+        except OSError:
+            # Taken back this moment; 0 stands for a size that is not known.
+            size = 0
+        return [Enclosure(address, str(size), "image/jpeg")]
 
 
 class NewDogsAtom(NewDogs):
     feed_type = Atom1Feed
+    route = "dogs_atom"
+
+
+def served(feed: NewDogs) -> Callable[..., HttpResponse]:
+    """A feed as a view that answers 304 to readers who have it (by ETag, else by date)."""
+
+    @require_safe
+    @conditional_page
+    def view(request: HttpRequest) -> HttpResponse:
+        response = feed(request)
+        patch_cache_control(response, public=True, max_age=MAX_AGE)
+        return response
+
+    return view
+
+
+def readable(text: str) -> str:
+    return NOT_IN_XML.sub(" ", text)
 
 
 class Dogs(Sitemap):
@@ -155,10 +192,14 @@ class Dogs(Sitemap):
     limit = SITEMAP_PAGE
 
     def items(self) -> Any:
-        return Dog.objects.searchable().order_by("pk")
+        return Dog.objects.searchable().only("slug", "updated_at").order_by("pk")
 
     def lastmod(self, dog: Dog) -> Any:
         return dog.updated_at
+
+    def get_latest_lastmod(self) -> Any:
+        # Django's own reads every row.
+        return self.items().aggregate(latest=Max("updated_at"))["latest"]
 
     def location(self, dog: Dog) -> str:
         return reverse("dog", args=[dog.slug])
@@ -173,6 +214,8 @@ class Pages(Sitemap):
 
 
 SITEMAPS = {"dogs": Dogs, "pages": Pages}
+# One sitemap may hold 50,000 addresses; the index names as many as there are.
+SITEMAP = {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap_section"}
 
 
 @require_safe
@@ -209,7 +252,7 @@ def table(dogs: Any) -> Iterator[str]:
     # Spreadsheets take UTF-8 for what it is by this mark.
     yield "\ufeff" + str(writer.writeheader())
     for dog in dogs.iterator(chunk_size=500):
-        yield str(writer.writerow({name: unformula(value) for name, value in row(dog).items()}))
+        yield str(writer.writerow({name: to_cell(value) for name, value in row(dog).items()}))
 
 
 def row(dog: Dog) -> dict[str, str]:
@@ -239,8 +282,3 @@ def row(dog: Dog) -> dict[str, str]:
         "description": dog.description,
         **values,
     }
-
-
-def unformula(value: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe before what would be a formula."""
-    return f"'{value}" if value.startswith(FORMULA) else value

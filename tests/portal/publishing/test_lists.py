@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from portal.dogs.imports import read_folder
+from portal.dogs.imports import from_cell, read_folder, to_cell
 from portal.dogs.models import Breed
 from portal.dogs.services import bond_dogs, set_status
 from portal.shelters.services import add_member
@@ -99,7 +99,10 @@ def test_feeds_tell_the_new_dogs(listed, client, settings, make_dog):
 def test_the_sitemap_and_robots(listed, client, settings):
     dog, gone = listed("Bori"), listed("Gone")
     set_status(dog=gone, status="withdrawn", by=None)
-    text = client.get("/sitemap.xml").content.decode()
+    index = client.get("/sitemap.xml").content.decode()
+    assert "/sitemap-dogs.xml" in index
+    assert "/sitemap-pages.xml" in index
+    text = client.get("/sitemap-dogs.xml").content.decode()
     assert f"/dogs/{dog.slug}/" in text
     assert gone.slug not in text
     robots = client.get("/robots.txt").content.decode()
@@ -146,6 +149,7 @@ def test_a_shelters_table_comes_back_as_it_left(
     assert reading.problems == []
     back = reading.listings[0]
     assert back.fields["name"] == "Bori"
+    assert reading.listings[1].fields["name"] == "=cmd|' /C calc'!A0"
     assert back.temperament == {"energy": 3, "good_with_cats": "no"}
     assert back.breeds == ("Beagle",)
     assert back.bonded_with == nara.slug
@@ -155,3 +159,18 @@ def test_a_shelters_table_comes_back_as_it_left(
     assert (back.fields["neutered"], back.fields["colours"], back.fields["tags"]) == (
         True, ["white", "brown"], ["calm"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["", "Bori", "=1+1", "'=1+1", "-", "'Bori", "@x", "''+1", "'"])
+def test_cells_come_back_as_they_left(value):
+    assert from_cell(to_cell(value)) == value
+    assert not to_cell(value).startswith(("=", "+", "-", "@"))
+
+
+def test_feeds_survive_what_xml_cannot_write_and_answer_readers_who_have_them(listed, client):
+    listed("Bori", description="broken \x0b\x00 text")
+    for address in ("/feeds/dogs.rss", "/feeds/dogs.atom"):
+        answer = client.get(address)
+        assert ET.fromstring(answer.content) is not None
+        again = client.get(address, headers={"If-None-Match": answer["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
