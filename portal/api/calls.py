@@ -25,7 +25,7 @@ from portal.accounts.models import User
 from portal.api import services
 from portal.api.models import ApiToken, IdempotencyKey
 from portal.api.permissions import Everyone
-from portal.api.problems import of_code, problem
+from portal.api.problems import problem
 from portal.api.throttles import Users, Visitors
 
 # Besides the files, in bytes.
@@ -177,6 +177,3 @@ def refuse_unknown(request: Request, known: Iterable[str]) -> None:
         raise exceptions.ValidationError(
             {name: ["There is no such parameter."] for name in unknown}
         )
-
-
-__all__ = ["Call", "etag_of", "of_code", "refuse_changed", "refuse_unknown"]

@@ -6,7 +6,6 @@ serves it. The schema is OpenAPI 3.0.3 as drf-spectacular gives it; of that, wha
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
@@ -206,11 +205,6 @@ def _docstring(text: str, indent: int) -> list[str]:
         *(f"{space}{line}".rstrip() for line in lines[1:]),
         f'{space}"""',
     ]
-
-
-def as_json(schema: Schema) -> str:
-    """Stable text, to compare two schemas by."""
-    return json.dumps(schema, sort_keys=True)
 
 
 HEAD = '''"""A client of {title} {version}, written from its schema: Python 3.11, no dependencies.

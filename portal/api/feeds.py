@@ -116,7 +116,7 @@ class Decision(serializers.Serializer[Any]):
 
 
 def own(request: Request) -> Any:
-    feeds = Feed.objects.filter(shelter__in=Shelter.objects.staffed_by(request.user))
+    feeds = Feed.objects.managed_by(request.user)
     return within_token(request, feeds).select_related("shelter")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import (
@@ -21,7 +22,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from ml.errors import ImageRejected, NoSubject, PawkinError
+from ml.errors import PawkinError
 from portal.jobs.messages import SENTENCES, sentence
 
 TYPE = "application/problem+json"
@@ -143,8 +144,6 @@ def body(
 
 
 def title_of(http_status: int) -> str:
-    from http import HTTPStatus
-
     return HTTPStatus(http_status).phrase
 
 
@@ -153,10 +152,6 @@ def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResp
     """404 for addresses below /api/ that lead nowhere."""
     told = body(status.HTTP_404_NOT_FOUND, "not_found", _("There is nothing at this address."))
     return JsonResponse(told, status=404, content_type=TYPE)
-
-
-def is_about_a_photo(error: PawkinError) -> bool:
-    return isinstance(error, ImageRejected | NoSubject)
 
 
 def _flat(detail: Any, at: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.models import User
 from portal.dogs.models import Dog, Photo
 from portal.dogs.temperament import Answer, Trait
 from portal.shelters.models import Shelter
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
 
 
 class FeedQuerySet(models.QuerySet["Feed"]):
     def due(self) -> FeedQuerySet:
         return self.filter(enabled=True, next_run_at__lte=timezone.now())
 
-    def managed_by(self, user: User) -> FeedQuerySet:
+    def managed_by(self, user: User | AnonymousUser) -> FeedQuerySet:
         return self.filter(shelter__in=Shelter.objects.staffed_by(user))
 
 
