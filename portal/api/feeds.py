@@ -61,6 +61,11 @@ class FeedFields(serializers.Serializer[Any]):
     class Meta:
         ref_name = "FeedFields"
 
+    def validate_settings(self, value: dict[str, str]) -> dict[str, str]:
+        if not all(name.isidentifier() for name in value):
+            raise serializers.ValidationError("Names of settings are words.")
+        return value
+
 
 class NewFeed(FeedFields):
     shelter = serializers.CharField(max_length=140)

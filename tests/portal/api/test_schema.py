@@ -5,6 +5,8 @@ import hypothesis
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -34,6 +36,17 @@ def things(make_dog, member, settings):
     settings.API_EVENTS_SECONDS = 0
     register_specs(specs=[spec()], default="starter")
     return {"slug": make_dog("Bori", photos=1).slug, "version_id": ModelVersion.objects.get().pk}
+
+
+@pytest.fixture(autouse=True)
+def one_connection():
+    """The test's own: a server would let it go after each request, as Django's client does not."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 @pytest.mark.django_db
