@@ -212,8 +212,12 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
     path = (folder / key).resolve()
     if not key or path == folder.resolve() or not path.is_relative_to(folder.resolve()):
         raise ValueError("`dog` must name a folder or photo inside this folder")
-    if not path.exists():
-        raise ValueError(f"`{key}` is not there")
+    try:
+        there = path.exists()
+    except OSError:  # a name that no file can have
+        there = False
+    if not there:
+        raise ValueError(f"`{key[:200]}` is not there")
     lists = {name: split(values.get(name, "")) for name in LISTS}
     form = RowForm(values)
     form.fields.update(temperament_fields())

@@ -55,7 +55,7 @@ class Response:
         """Raises FeedError where it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FeedError(
                 "feed_answer_unreadable",
                 "Check the address of the feed.",

@@ -1,7 +1,9 @@
-"""Shelter Manager (ASM3): its service API, json_adoptable_animals and animal_image."""
+"""Shelter Manager (ASM3): its service API, json_adoptable_animals, media_image and animal_image
+(chapter "Service API" of its manual)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -13,10 +15,18 @@ from django.utils import timezone
 from portal.dogs.models import Dog
 from portal.dogs.temperament import Trait
 from portal.feeds.errors import FeedError
-from portal.feeds.network import Client
+from portal.feeds.network import Client, Response
 from portal.feeds.records import Page, Record
 from portal.feeds.sources.datagokr import photo_of
-from portal.feeds.sources.reading import Unusable, moment, plain, read_rows, text, whole
+from portal.feeds.sources.reading import (
+    Unusable,
+    listing,
+    moment,
+    plain,
+    read_rows,
+    text,
+    whole,
+)
 from portal.feeds.vocabulary.breeds import breed_of, is_mixed
 from portal.feeds.vocabulary.colours import colours_in
 from portal.feeds.vocabulary.temperament import suggestions_in
@@ -62,6 +72,7 @@ class Asm3:
         )
         if response.status != 200:
             raise FeedError("feed_answer_unreadable", "Check the address.", f"{response.status}")
+        refuse_told(response)
         rows = response.json()
         if not isinstance(rows, list):
             raise FeedError("feed_answer_unreadable", "Check the address and the login.")
@@ -69,11 +80,18 @@ class Asm3:
         yield Page(records, rejected, total=len(rows), complete=True)
 
     def photo(self, reference: str) -> bytes:
-        """`reference` is `animalid/seq`: the address would hold the password."""
-        animal, _slash, seq = reference.partition("/")
-        query = {"method": "animal_image", "animalid": animal, "seq": seq, **self.login}
+        """`reference` is one of `references`, since the address may hold the password."""
+        place, _slash, rest = reference.partition("/")
+        if place == "media":
+            account = {n: v for n, v in self.login.items() if n == "account"}
+            query = {"method": "media_image", "mediaid": rest.partition("/")[0], **account}
+        else:
+            query = {"method": "animal_image", "animalid": place, "seq": rest, **self.login}
         address = f"{self.address}?{urlencode(query)}"
-        return photo_of(self.client.get(address, max_bytes=20 * 1024 * 1024))
+        response = self.client.get(address, max_bytes=20 * 1024 * 1024)
+        if response.body.startswith(b"ERROR"):
+            raise FeedError("feed_photo_refused", "Ask the source for it.", "told in words")
+        return photo_of(response)
 
     def read(self, row: Mapping[str, Any]) -> Record | None:
         """One animal; None where it is no dog. Raises Unusable."""
@@ -102,7 +120,6 @@ class Asm3:
         energy = whole(row.get("ENERGYLEVEL"))
         if energy is not None and 1 <= energy <= 5:
             temperament[Trait.ENERGY.value] = energy
-        count = min(whole(row.get("WEBSITEIMAGECOUNT")) or 0, MOST_PHOTOS)
         bonded = text(row.get("BONDEDANIMALID"), 40)
         held = whole(row.get("HASACTIVERESERVE")) == 1 or whole(row.get("ISHOLD")) == 1
         return Record(
@@ -123,7 +140,7 @@ class Asm3:
             status=(Dog.Status.ON_HOLD if held else Dog.Status.AVAILABLE).value,
             temperament=temperament,
             suggestions=suggestions_in(words),
-            photos=tuple(f"{number}/{seq}" for seq in range(1, count + 1)),
+            photos=references(row, number),
             bonded_with=bonded if bonded not in ("0", "") else "",
             changed_at=moment(row.get("LASTCHANGEDDATE")),
         )
@@ -137,6 +154,30 @@ class Asm3:
             return None
         weight = (weight * _KG_A_POUND if self.pounds else weight).quantize(Decimal("0.01"))
         return weight if Decimal("0.01") <= weight <= 120 else None
+
+
+def references(row: Mapping[str, Any], animal: str) -> tuple[str, ...]:
+    """`media/id/time of change` where the row names its photos, so that a photo keeps its reference
+    when the order changes and gets another when it is edited; else `animalid/seq`."""
+    found = []
+    for address in listing(row.get("PHOTOURLS")):
+        media = re.search(r"[?&]mediaid=(\d{1,12})\b", text(address, 500))
+        changed = re.search(r"[?&]ts=(\d{1,12})\b", text(address, 500))
+        if media:
+            found.append(f"media/{media[1]}/{changed[1] if changed else 0}")
+    count = whole(row.get("WEBSITEIMAGECOUNT")) or 0
+    found = found or [f"{animal}/{seq}" for seq in range(1, min(count, MOST_PHOTOS) + 1)]
+    return tuple(dict.fromkeys(found))[:MOST_PHOTOS]
+
+
+def refuse_told(response: Response) -> None:
+    """What is wrong is told in plain text, with status 200."""
+    told = response.body[:200].decode(errors="replace").strip()
+    if not told.startswith("ERROR"):
+        return
+    if "username" in told:
+        raise FeedError("feed_key_refused", "Enter the user and the password again.", told)
+    raise FeedError("feed_answer_unreadable", "Check the settings of Shelter Manager.", told)
 
 
 def birth_of(value: Any, *, estimated: bool = False) -> dict[str, Any]:

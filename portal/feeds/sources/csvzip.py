@@ -6,10 +6,15 @@ uploaded; it is read under limits, and what it names stays within it.
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import io
+import lzma
 import shutil
 import tempfile
+import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -31,6 +36,11 @@ MOST_BYTES_A_FILE = 32 * 1024 * 1024
 MOST_BYTES_UNPACKED = 2 * 1024**3
 # Photos are compressed already: what grows more than this is made to fill a disk.
 MOST_GROWTH = 100
+# What a broken, encrypted or hostile archive makes zipfile raise.
+FAULTS = (
+    zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError,
+    zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 class CsvZip:
@@ -52,10 +62,13 @@ class CsvZip:
         """One page: everything in the archive."""
         try:
             reading = read_folder(self.folder)
-        except (ValueError, NotADirectoryError) as error:
+        except (ValueError, OSError, csv.Error) as error:
             raise FeedError(
                 "feed_answer_unreadable", "Put a dogs.csv into the archive.", str(error)
             ) from error
+        if not reading.listings and not (self.folder / TABLE).is_file():
+            # An archive of something else must not pass for one that lists nobody.
+            raise FeedError("feed_answer_unreadable", "Put a dogs.csv into the archive.", "no dogs")
         rejected = tuple(
             Rejected(problem.where, "row_unusable", problem.reason) for problem in reading.problems
         )
@@ -123,7 +136,7 @@ def unpack(archive: Any, folder: Path) -> None:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with file.open(entry) as source, target.open("wb") as out:
                         shutil.copyfileobj(_Limited(source), out)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+    except FAULTS as error:
         raise FeedError(
             "feed_answer_unreadable", "Send a ZIP archive without a password.", str(error)[:200]
         ) from error
@@ -161,14 +174,19 @@ def _name(entry: zipfile.ZipInfo) -> PurePosixPath | None:
     """Where an entry goes; None for what is neither the table nor a photo, or leads outside."""
     name = entry.filename
     if not entry.flag_bits & 0x800:
-        # Names without the mark of UTF-8 are, from Korean Windows, CP949.
-        try:
-            name = name.encode("cp437").decode("cp949")
-        except UnicodeError:
-            name = entry.filename
+        # Names without the mark of UTF-8 are that all the same from macOS, CP949 from Korean
+        # Windows; zipfile takes them for CP437.
+        for encoding in ("utf-8", "cp949"):
+            with contextlib.suppress(UnicodeError):
+                name = name.encode("cp437").decode(encoding)
+                break
+    # macOS takes syllables apart, and the table does not.
+    name = unicodedata.normalize("NFC", name)
     path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts or "\0" in name:
+        return None
     outside = path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    if outside or hidden or "\0" in name:
+    if outside or hidden:
         return None
     return path if path.name == TABLE or path.suffix.lower() in SUFFIXES else None

@@ -29,11 +29,15 @@ ROWS = 1000
 # Without dates only the last 31 days come, so all windows are named.
 WINDOW = timedelta(days=60)
 REACHES_BACK = timedelta(days=365)
+# A dog is the town's to give away ten days after its notice began (Animal Protection Act, 43).
+NOTICE = timedelta(days=10)
 MOST_PAGES = 500
 
 # Codes of the gateway, which answers in a form of its own, and of the service.
-REFUSED = {"20", "30", "31", "32", "33"}
+REFUSED = {"20", "21", "30", "31", "32", "33"}
 LIMITED = {"22", "23"}
+AWAY = {"1", "2", "4", "5"}
+NO_DATA = {"3", "03"}
 _GATEWAY_CODE = re.compile(r"returnReasonCode\W{1,6}(\d{1,3})")
 
 _PLAUSIBLE_KG = (Decimal("0.01"), Decimal(120))
@@ -65,6 +69,7 @@ class DataGoKr:
             # A day's margin, since days are those of Seoul.
             first = since.astimezone(SEOUL).date() - timedelta(days=1)
         number = 1
+        before: list[Any] = []
         if cursor:
             first, number = date.fromisoformat(cursor[0]), int(cursor[1])
         while first <= today:
@@ -73,8 +78,14 @@ class DataGoKr:
             days = dict(zip(names, (f"{first:%Y%m%d}", f"{last:%Y%m%d}"), strict=True))
             rows, total = self._rows(days, number)
             records, rejected = read_rows(rows, read, "desertionNo")
-            # totalCount is off by some: a page that is not full is the last of its window.
-            more = len(rows) >= ROWS and number < MOST_PAGES
+            # totalCount is off by some, and a page may hold fewer than were asked for: a window
+            # ends with a page that brings nothing new.
+            more = bool(rows) and rows != before
+            before = rows
+            if number > MOST_PAGES:
+                raise FeedError(
+                    "feed_answer_unreadable", "Choose a smaller region.", "pages without end"
+                )
             nothing_after = not more and last >= today
             following: list[Any] | None = (
                 [first.isoformat(), number + 1]
@@ -111,13 +122,20 @@ class DataGoKr:
         refuse_gateway(response)
         answer = mapping(mapping(response.json()).get("response"))
         code = text(mapping(answer.get("header")).get("resultCode"))
+        if code in NO_DATA:
+            return [], 0
         if code not in ("00", "0", "0000"):
             _refuse(code, text(mapping(answer.get("header")).get("resultMsg"), 200))
-        body = mapping(answer.get("body"))
-        found = mapping(body.get("items")).get("item")
+        body = answer.get("body")
+        total = whole(mapping(body).get("totalCount"))
+        found = mapping(mapping(body).get("items")).get("item", [])
         # One row comes as an object, none as "".
-        rows = [found] if isinstance(found, Mapping) else listing(found)
-        return rows, whole(body.get("totalCount"))
+        rows = [found] if isinstance(found, Mapping) else listing(found or [])
+        told = isinstance(body, Mapping) and ("items" in body or total == 0)
+        if not told or (found and not rows):
+            # An answer that breaks off must not pass for one that lists nobody.
+            raise FeedError("feed_answer_unreadable", "Try again later.", "no items")
+        return rows, total
 
 
 def photo_of(response: Response) -> bytes:
@@ -143,6 +161,8 @@ def _refuse(code: str, told: str) -> None:
         raise FeedError("feed_key_refused", "Enter the key of this feed again.", f"{code} {told}")
     if number in LIMITED:
         raise FeedError("feed_limit_reached", "Try again tomorrow.", f"{code} {told}")
+    if number in AWAY:
+        raise FeedError("feed_unreachable", "Try again later.", f"{code} {told}")
     raise FeedError("feed_answer_unreadable", "Check the feed's settings.", f"{code} {told}")
 
 
@@ -153,7 +173,7 @@ def read(row: Mapping[str, Any]) -> Record | None:
         raise Unusable("row_without_id", "This row has no desertionNo.")
     kind = text(row.get("kindFullNm"), 120)
     animal = re.match(r"\[(.*?)\]", kind)
-    if animal and animal[1].strip() != "개":
+    if animal[1].strip() != "개" if animal else text(row.get("upKindCd"), 20) not in ("", DOGS):
         return None
     breed_text = text(row.get("kindNm"), 80) or re.sub(r"^\[.*?\]\s*", "", kind)
     breed = breed_of(breed_text)
@@ -197,11 +217,13 @@ def status_of(row: Mapping[str, Any]) -> tuple[str, datetime | None]:
         return (Dog.Status.ADOPTED.value if "입양" in state else Dog.Status.WITHDRAWN.value), None
     if "보호" not in state and "공고" not in state:
         raise Unusable("status_unknown", f"The state {state[:20]!r} is not one of the service's.")
-    ends = day_of(text(row.get("noticeEdt"), 10))
+    ends, begins, found = (
+        day_of(text(row.get(name), 10)) for name in ("noticeEdt", "noticeSdt", "happenDt")
+    )
+    begins = begins or found
+    ends = ends or (begins and begins + NOTICE)
     if ends is None:
-        if "공고" in state:
-            return Dog.Status.ON_HOLD.value, None
-        return Dog.Status.AVAILABLE.value, None
+        return Dog.Status.ON_HOLD.value, None
     opens = datetime.combine(ends + timedelta(days=1), time.min, SEOUL)
     if opens > timezone.now():
         return Dog.Status.ON_HOLD.value, opens

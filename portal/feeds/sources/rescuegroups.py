@@ -1,10 +1,13 @@
-"""RescueGroups.org, API version 5 (JSON:API): /public/animals/search/available/dogs."""
+"""RescueGroups.org, API version 5 (JSON:API): /public/animals/search/available/dogs, the fields as
+its documentation lists them (api.rescuegroups.org/v5/public/docs)."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -41,14 +44,18 @@ _TRAITS = {
     "isSeniorsOk": Trait.GOOD_WITH_ELDERLY,
     "isHousetrained": Trait.HOUSE_TRAINED,
 }
+# Letters only, in lower case: spelling varies.
 _QUALITIES = {
-    "crateTrained": Trait.CRATE_TRAINED,
-    "leashTrained": Trait.LEASH_TRAINED,
+    "cratetrained": Trait.CRATE_TRAINED,
+    "leashtrained": Trait.LEASH_TRAINED,
     "housetrained": Trait.HOUSE_TRAINED,
 }
 _ENERGY = {
     "low": 2, "moderate": 3, "high": 5, "not active": 1, "slightly active": 2,
     "moderately active": 3, "highly active": 5,
+}  # fmt: skip
+_KG = {
+    "kilograms": Decimal(1), "pounds": Decimal("0.45359237"), "ounces": Decimal("0.0283495"),
 }  # fmt: skip
 _PEOPLE = {"cautious": 2, "friendly": 4, "protective": 2, "aggressive": 1}
 
@@ -86,6 +93,9 @@ class RescueGroups:
                     "feed_answer_unreadable", "Check the settings.", f"{response.status}"
                 )
             answer = mapping(response.json())
+            if not isinstance(answer.get("data"), list):
+                # An answer that breaks off must not pass for one that lists nobody.
+                raise FeedError("feed_answer_unreadable", "Try again later.", "no data")
             meta = mapping(answer.get("meta"))
             included = {
                 (text(mapping(i).get("type"), 40), text(mapping(i).get("id"), 40)): mapping(i)
@@ -93,14 +103,16 @@ class RescueGroups:
             }
             rows = listing(answer.get("data"))
             records, rejected = read_rows(rows, partial(read, included=included), "id")
-            pages = whole(meta.get("pages")) or 1
-            more = number < min(pages, MOST_PAGES) and bool(rows)
+            pages = whole(meta.get("pages"))
+            # Where it is not told how many there are, an empty one is the last.
+            unread = bool(rows) and (pages is None or number < pages)
+            more = unread and number < MOST_PAGES
             yield Page(
                 records,
                 rejected,
                 cursor=number + 1 if more else None,
                 total=whole(meta.get("count")),
-                complete=not more and "data" in answer,
+                complete=not unread,
             )
             if not more:
                 return
@@ -145,9 +157,11 @@ def read(
         if isinstance(told.get(field), bool)
     }
     for quality in listing(told.get("qualities")):
-        if isinstance(quality, str) and quality in _QUALITIES:
-            temperament.setdefault(_QUALITIES[quality].value, "yes")
+        known = _QUALITIES.get(re.sub(r"[^a-z]", "", text(quality, 40).lower()))
+        if known:
+            temperament.setdefault(known.value, "yes")
     for field, trait, levels in (
+        ("activityLevel", Trait.ENERGY, _ENERGY),
         ("energyLevel", Trait.ENERGY, _ENERGY),
         ("newPeopleReaction", Trait.SOCIABILITY, _PEOPLE),
     ):
@@ -165,6 +179,7 @@ def read(
                 not breeds or len(slugs) > 1 or any(is_mixed(n) for n in names)
             ),
             "sex": sex if sex in ("male", "female") else "unknown",
+            "weight_kg": weight_of(told),
             "neutered": told["isAltered"] if isinstance(told.get("isAltered"), bool) else None,
             "colours": colours_in(colour),
             "description": words,
@@ -175,13 +190,28 @@ def read(
         breed_text=", ".join(n for n, slug in slugs if not slug)[:80],
         colour_text="" if colours_in(colour) else colour[:80],
         status=(
-            Dog.Status.ON_HOLD if told.get("isAdoptionPending") is True else Dog.Status.AVAILABLE
+            Dog.Status.ON_HOLD
+            if told.get("isAdoptionPending") is True or whole(told.get("isAdoptionPending")) == 1
+            else Dog.Status.AVAILABLE
         ).value,
         temperament=temperament,
         suggestions=suggestions_in(words),
         photos=pictures(related("pictures")),
         changed_at=moment(told.get("updatedDate")),
     )  # fmt: skip
+
+
+def weight_of(told: Mapping[str, Any]) -> Decimal | None:
+    """Sizes are weights in some units, heights in others."""
+    unit = _KG.get(text(told.get("sizeUOM"), 20).lower())
+    try:
+        size = Decimal(text(told.get("sizeCurrent"), 20))
+    except InvalidOperation:
+        return None
+    if unit is None or not size.is_finite() or not 0 < size < 10_000:
+        return None
+    weight = (size * unit).quantize(Decimal("0.01"))
+    return weight if Decimal("0.01") <= weight <= 120 else None
 
 
 def pictures(found: list[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -389,3 +389,75 @@ def test_rescuegroups_survives_whatever_comes(rows):
 def test_times_of_sources_carry_their_zone():
     record = read(stray(1))
     assert record.changed_at == datetime(2026, 10, 21, 1, 11, 12, tzinfo=UTC)
+
+
+BROKEN_OFF = (
+    {"response": {"header": {"resultCode": "00"}}},
+    {"response": {"header": {"resultCode": "00"}, "body": {"totalCount": 5}}},
+    {"response": {"header": {"resultCode": "00"}, "body": {"items": {"item": "?"}}}},
+)
+
+
+@pytest.mark.parametrize("answer", BROKEN_OFF)
+def test_datagokr_an_answer_that_breaks_off_does_not_list_nobody(answer, serve, client_):
+    """It would withdraw every dog."""
+    server = serve(lambda request: as_json(answer))
+    with pytest.raises(FeedError) as caught:
+        everything(datagokr(server, client_))
+    assert caught.value.code == "feed_answer_unreadable"
+
+
+def test_datagokr_short_pages_do_not_end_a_window(serve, client_):
+    rows = [stray(n, happenDt=ago(3)) for n in range(25)]
+    whole_pages = DataGoKrServer(rows)
+
+    def ten_at_most(request):
+        request.query["numOfRows"] = "10"
+        return whole_pages(request)
+
+    source = datagokr(serve(ten_at_most), client_, reaches_back_days=10)
+    records, _, pages = everything(source)
+    assert len({r.external_id for r in records}) == 25
+    assert pages[-1].complete
+
+
+def test_datagokr_without_an_end_of_notice_is_held_for_ten_days():
+    assert status_of({"processState": "보호중", "noticeSdt": ago(9)})[0] == "on_hold"
+    assert status_of({"processState": "보호중", "noticeSdt": ago(11)})[0] == "available"
+    assert status_of({"processState": "보호중"}) == ("on_hold", None)
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"errors": []}, {"data": {}}])
+def test_rescuegroups_an_answer_that_breaks_off_does_not_list_nobody(answer, serve, client_):
+    server = serve(lambda request: as_json(answer))
+    source = open_source(
+        "rescuegroups", client=client_, settings={"address": server.address}, key="k"
+    )
+    with pytest.raises(FeedError) as caught:
+        everything(source)
+    assert caught.value.code == "feed_answer_unreadable"
+
+
+def test_csvzip_an_archive_of_something_else_does_not_list_nobody(serve, client_):
+    with pytest.raises(FeedError) as caught:
+        everything(csvzip(serve, client_, archive(**{"notes.txt": "hello"})))
+    assert caught.value.code == "feed_answer_unreadable"
+
+
+def test_asm3_faults_told_in_words_with_status_200(serve, client_):
+    for told, code in (
+        (b"ERROR: Invalid username and password", "feed_key_refused"),
+        (b"ERROR: no such method", "feed_answer_unreadable"),
+    ):
+        server = serve(lambda request, told=told: (200, {}, told))
+        with pytest.raises(FeedError) as caught:
+            everything(asm3(server, client_))
+        assert caught.value.code == code
+
+
+def test_asm3_photos_keep_their_reference_when_their_order_changes(serve, client_):
+    urls = [f"https://x/service?method=media_image&mediaid={n}&ts={n}0" for n in (7, 8)]
+    server = serve(Asm3Server([animal(1, PHOTOURLS=urls), animal(2, PHOTOURLS=urls[::-1])]))
+    (first, second), _, _ = everything(asm3(server, client_))
+    assert first.photos == ("media/7/70", "media/8/80")
+    assert second.photos == first.photos[::-1]
