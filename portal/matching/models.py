@@ -394,3 +394,18 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.search_id}: {self.dog}"
+
+
+class Click(models.Model):
+    """Somebody opened a dog from an answer, counted once a match. Who it was is nowhere: the match,
+    and with it the way back to a photo, goes within a day, and the numbers stay."""
+
+    match = models.OneToOneField(Match, on_delete=models.SET_NULL, null=True, related_name="click")
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
+    rank = models.PositiveSmallIntegerField()
+    score = models.PositiveSmallIntegerField()
+    band = models.CharField(max_length=8)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"#{self.rank} {self.dog}"
