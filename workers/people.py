@@ -33,13 +33,15 @@ def scale() -> FaceScale:
     return FaceScale.load()
 
 
-def look_at(query: Query, version: ModelVersion, image: np.ndarray, seen: NoSubject) -> bool:
+def look_at(
+    query: Query, version: ModelVersion, image: np.ndarray, seen: NoSubject | None = None
+) -> bool:
     """Keeps the proportions of the face and lets the photo go; False, with the reason in the
-    query, where there is no face."""
+    query, where there is no face. `seen` is why no dog was found, where one was looked for."""
     try:
         ratios = ratios_of(finder().find(image))
     except NoFace as error:
-        code = error.code if seen.kind == "person" else rejection_code(seen)
+        code = error.code if seen is None or seen.kind == "person" else rejection_code(seen)
         services.fail_query(query=query, code=code)
         return False
     return services.store_query_face(query=query, version=version, ratios=ratios)

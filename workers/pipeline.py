@@ -155,6 +155,8 @@ def look_at(query: Query, version: ModelVersion, job: Job) -> bool:
         services.fail_query(query=query, code=error.code)
         return False
     jobs.beat(job=job, step="finding_dog")
+    if query.subject == Query.Subject.PERSON:
+        return people.look_at(query, version, image)
     [seen] = runtime.analyser(version).analyse([image])
     if isinstance(seen, NoSubject):
         if query.subject == Query.Subject.DOG_OR_PERSON:
@@ -191,7 +193,8 @@ def rank_dogs(ranking: Ranking, job: Job) -> None:
 def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
     """Searches the index and stores the matches; False when that came to nothing."""
     ranked_at = timezone.now()
-    allowed = candidates(Filters.from_canonical(ranking.filters))
+    lost = ranking.query is not None and ranking.query.lost
+    allowed = candidates(Filters.from_canonical(ranking.filters), lost=lost)
     allowed.discard(ranking.dog_id or 0)
     jobs.beat(job=job, step="comparing", total=len(allowed))
     if ranking.query is not None and ranking.query.face is not None:

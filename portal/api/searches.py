@@ -29,19 +29,17 @@ from portal.api.problems import of_code, problem
 from portal.api.throttles import Searches
 from portal.api.wishes import NAMES, WishesSerializer, read_wishes
 from portal.dogs.models import Dog, Photo
-from portal.dogs.temperament import Answer
 from portal.jobs.messages import sentence
 from portal.matching import progress, services
 from portal.matching.filters import Filters
-from portal.matching.models import Match, Query, Ranking
+from portal.matching.models import Query, Ranking
+from portal.matching.presentation import Likeness
 from portal.matching.progress import Progress
 from portal.matching.queries import has_ended
 
 SECRET = OpenApiParameter(
     "X-Search-Secret", str, "header", description="what a visitor's POST gave; users need none"
 )
-# How much heavier or lighter a dog of about the same size may be.
-SAME_SIZE = 0.25
 
 
 class NewSearch(WishesSerializer):
@@ -344,6 +342,7 @@ def results(
     request: Request, ranking: Ranking, filters: Filters, source: Dog | None
 ) -> list[dict[str, Any]]:
     """Matches that can be adopted now. Eight queries, however many."""
+    alike = Likeness.of_dog(source) if source else Likeness()
     matches = list(ranking.matches.adoptable().select_related("photo"))
     dogs = {d.pk: d for d in told(Dog.objects.filter(pk__in=[m.dog_id for m in matches]))}
     context = {"request": request, "seen": seen_in([match.photo for match in matches])}
@@ -353,26 +352,10 @@ def results(
             "score": match.score,
             "band": match.band,
             "similarity": round(match.similarity, 4),
-            "reasons": reasons(match, dogs[match.dog_id], filters, source),
+            "reasons": alike.reasons(match, dogs[match.dog_id], filters),
             "dog": DogSerializer(dogs[match.dog_id], context={"request": request}).data,
             "photo": PhotoSerializer(match.photo, context=context).data,
         }
         for match in matches
         if match.dog_id in dogs
     ]
-
-
-def reasons(match: Match, dog: Dog, filters: Filters, source: Dog | None) -> list[str]:
-    """What is known to be alike, looks first; and what was asked for and is known of the dog."""
-    found = ["looks"] if match.band != "none" else []
-    if source is not None:
-        if {b.pk for b in source.breeds.all()} & {b.pk for b in dog.breeds.all()}:
-            found.append("same_breed")
-        if set(source.colours) & set(dog.colours):
-            found.append("same_colour")
-        if source.weight_kg and dog.weight_kg:
-            heavier = max(source.weight_kg, dog.weight_kg)
-            if float(abs(source.weight_kg - dog.weight_kg) / heavier) <= SAME_SIZE:
-                found.append("similar_size")
-    known = {row.trait for row in dog.temperament.all() if row.answer == Answer.YES}
-    return found + [trait for trait in sorted(filters.traits) if trait in known]

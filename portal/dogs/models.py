@@ -60,10 +60,17 @@ class DogQuerySet(models.QuerySet["Dog"]):
             return self.filter(public)
         return self.filter(public | Q(shelter__in=Shelter.objects.staffed_by(user)))
 
-    def searchable(self) -> DogQuerySet:
-        """Adoptable dogs with at least one photo that was found fit for search."""
+    def in_shelters(self) -> DogQuerySet:
+        """Dogs of public lists, those on hold or in their notice period included."""
+        return self.filter(status__in=[Dog.Status.AVAILABLE, Dog.Status.ON_HOLD])
+
+    def with_searchable_photo(self) -> DogQuerySet:
+        """Dogs with at least one photo that was found fit for search."""
         has_photo = Photo.objects.filter(dog=models.OuterRef("pk"), state=Photo.State.SEARCHABLE)
-        return self.adoptable().filter(models.Exists(has_photo))
+        return self.filter(models.Exists(has_photo))
+
+    def searchable(self) -> DogQuerySet:
+        return self.adoptable().with_searchable_photo()
 
 
 class Dog(models.Model):

@@ -46,6 +46,9 @@ SENTENCES: dict[str, StrPromise] = {
     "consent_for_face": _(
         "This looks like a person. With their consent (consent=true) we compare the face."
     ),
+    "face_consent_needed": _(
+        "Please tick the box first. Without your consent we don't look at your face."
+    ),
     # The photos of a listed dog
     "photo_already_there": _("This dog already has this photo. Please choose another one."),
     "too_many_photos": _("This dog has as many photos as it can have. Delete one to add another."),

@@ -11,11 +11,23 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from portal.dogs.models import Breed, Dog
+from portal.dogs.models import Breed, Colour, Dog
 from portal.dogs.temperament import ANSWER_TRAITS, SCALE_TRAITS, Trait
-from portal.matching.filters import SEXES, Age, Chip, Filters, Size, YesNo
+from portal.matching.filters import (
+    DISTANCES,
+    MIXED,
+    SEXES,
+    USUAL_DISTANCE,
+    Age,
+    Chip,
+    Filters,
+    Size,
+    Sort,
+    YesNo,
+)
 from portal.matching.presentation import ICONS
 from portal.shelters.models import Shelter
+from portal.shelters.places import places
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -141,4 +153,34 @@ class Choices:
         wanted = self.filters.breed
         breeds = Breed.objects.filter(dogs__status=Dog.Status.AVAILABLE).distinct()
         options = [Option("breed", b.slug, str(b), b.slug in wanted) for b in breeds]
-        return sorted(options, key=lambda option: str(option.label))
+        mixed = Option("breed", MIXED, _("mixed breed"), MIXED in wanted)
+        return [mixed, *sorted(options, key=lambda option: str(option.label))]
+
+    @property
+    def colours(self) -> list[Option]:
+        wanted = self.filters.colour
+        return [Option("colour", c.value, c.label, c.value in wanted) for c in Colour]
+
+    @property
+    def near(self) -> list[Option]:
+        """Places by their names in the reader's language; a point of the browser stands first."""
+        wanted = self.filters.near
+        options = [Option("near", p.slug, str(p), p.slug == wanted) for p in places().values()]
+        options.sort(key=lambda option: str(option.label))
+        if wanted and wanted not in places():
+            options.insert(0, Option("near", wanted, self.filters.place_name, True))
+        return options
+
+    @property
+    def distances(self) -> list[Option]:
+        wanted = self.filters.within or USUAL_DISTANCE
+        return [
+            Option("within", str(km), _("%(km)d km") % {"km": km}, km == wanted) for km in DISTANCES
+        ]
+
+    @property
+    def sorts(self) -> list[Option]:
+        """The first one is what stands where nothing is chosen."""
+        wanted = self.filters.sort
+        known = [s for s in Sort if s != Sort.NEAREST or self.filters.near]
+        return [Option("sort", s.value, s.label, s.value == wanted) for s in known]

@@ -17,18 +17,24 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, TextField, Value, When
+from django.db.models.functions import Cast
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from portal.dogs.models import Breed, Dog, DogQuerySet, TemperamentValue
+from portal.dogs.models import Breed, Colour, Dog, DogQuerySet, TemperamentValue
 from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, Trait
 from portal.shelters.models import Shelter
+from portal.shelters.places import Point, places
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
+
+# Wishes that may have several answers at once.
+LISTS = ("size", "age", "shelter", "breed", "colour")
 
 LOWEST, HIGHEST = SCALE.start, SCALE.stop - 1
 
@@ -69,6 +75,22 @@ YEARS: dict[str, tuple[int | None, int | None]] = {
 
 SEXES = (Dog.Sex.MALE, Dog.Sex.FEMALE)
 
+# Beside the breeds there are: a dog that is, or may be, of several.
+MIXED = "mixed"
+
+# Kilometres around a place.
+DISTANCES = (10, 25, 50, 100, 200)
+USUAL_DISTANCE = 50
+
+
+class Sort(models.TextChoices):
+    """How dogs are put in order; by likeness, or newest first in a list, where nothing is said."""
+
+    NEWEST = "newest", _("newest first")
+    WAITING = "waiting", _("longest waiting first")
+    NEAREST = "nearest", _("nearest first")
+    YOUNGEST = "youngest", _("youngest first")
+
 
 class YesNo(models.TextChoices):
     YES = "yes", pgettext_lazy("answer", "yes")
@@ -90,7 +112,10 @@ class Filters:
     """Wishes; empty means anything.
 
     `traits` holds traits wanted "yes", `levels` the lowest and highest level wanted of a scale;
-    `size`, `age`, `shelter` and `breed` hold alternatives, the last two as slugs.
+    `size`, `age`, `colour`, `shelter` and `breed` hold alternatives, the last two as slugs, where
+    "mixed" is a breed too. `near` is a place's slug or "37.57,126.98", `within` kilometres around
+    it; `since` is the ISO date from which on a dog has been in its shelter. `sort` is no wish: it
+    goes along in addresses and changes nobody's answer.
     """
 
     traits: Mapping[str, str] = field(default_factory=dict)
@@ -102,11 +127,18 @@ class Filters:
     shelter: tuple[str, ...] = ()
     breed: tuple[str, ...] = ()
     neutered: str = ""
+    colour: tuple[str, ...] = ()
+    near: str = ""
+    within: int = 0
+    since: str = ""
+    sort: str = ""
 
     @classmethod
     def from_params(cls, params: QueryDict) -> Filters:
         """Reads GET parameters; values that do not exist are dropped."""
         levels = {trait.value: _range(params.get(trait, "")) for trait in SCALE_TRAITS}
+        near = read_place(params.get("near", ""))
+        breeds = params.getlist("breed")
         return cls(
             traits={t.value: "yes" for t in ANSWER_TRAITS if params.get(t) == Answer.YES},
             levels={trait: wanted for trait, wanted in levels.items() if wanted},
@@ -115,8 +147,13 @@ class Filters:
             size=_some_of(Size.values, params.getlist("size")),
             age=_some_of(Age.values, params.getlist("age")),
             shelter=_existing(Shelter, params.getlist("shelter")),
-            breed=_existing(Breed, params.getlist("breed")),
+            breed=tuple(sorted({*_existing(Breed, breeds), *(b for b in breeds if b == MIXED)})),
             neutered=_one_of(YesNo.values, params.get("neutered", "")),
+            colour=_some_of(Colour.values, params.getlist("colour")),
+            near=near,
+            within=_distance(params.get("within", "")) if near else 0,
+            since=_date(params.get("since", "")),
+            sort=_one_of(Sort.values, params.get("sort", "")),
         )
 
     @classmethod
@@ -125,7 +162,7 @@ class Filters:
         known = {f.name: data[f.name] for f in dataclasses.fields(cls) if f.name in data}
         known["size"] = _some_of(Size.values, known.get("size", []))
         known["age"] = _some_of(Age.values, known.get("age", []))
-        for name in ("shelter", "breed"):
+        for name in ("shelter", "breed", "colour"):
             known[name] = tuple(known.get(name, ()))
         known["levels"] = {t: (low, high) for t, (low, high) in known.get("levels", {}).items()}
         return cls(**known)
@@ -140,7 +177,8 @@ class Filters:
                 value = dict(sorted(value.items()))
             elif isinstance(value, tuple):
                 value = sorted(value)
-            if value not in ({}, [], "", True):
+            unasked = value == 0 if f.name == "within" else value in ({}, [], "", True)
+            if f.name != "sort" and not unasked:
                 data[f.name] = value
         return data
 
@@ -156,10 +194,12 @@ class Filters:
             query[trait] = "yes"
         for trait, (low, high) in sorted(self.levels.items()):
             query[trait] = f"{low}-{high}"
-        for name in ("sex", "neutered"):
+        for name in ("sex", "neutered", "near", "since", "sort"):
             if value := getattr(self, name):
                 query[name] = value
-        for name in ("size", "age", "shelter", "breed"):
+        if self.within:
+            query["within"] = str(self.within)
+        for name in LISTS:
             if values := getattr(self, name):
                 query.setlist(name, sorted(values))
         if not self.include_unknown:
@@ -190,8 +230,49 @@ class Filters:
             of_breed = Dog.breeds.through.objects.filter(
                 dog=OuterRef("pk"), breed__slug__in=self.breed
             )
-            suits &= Q(Exists(of_breed))
+            suits &= Q(Exists(of_breed)) | (Q(mixed=True) if MIXED in self.breed else Q())
+        if self.colour:
+            # SQLite cannot look into JSON lists; both databases can look at their text.
+            dogs = dogs.alias(colours_text=Cast("colours", TextField()))
+            wanted = _any_of(Q(colours_text__contains=f'"{c}"') for c in self.colour)
+            suits &= self._or_unknown(wanted, Q(colours=[]))
+        if self.point:
+            near = [pk for pk, km in shelters_by_distance(self.point).items() if km <= self.within]
+            suits &= self._or_unknown(Q(shelter__in=near), Q(shelter__latitude__isnull=True))
+        if self.since:
+            suits &= Q(created_at__date__gte=date.fromisoformat(self.since))
         return dogs.filter(suits)
+
+    @property
+    def point(self) -> Point | None:
+        """The middle of the circle that is asked for."""
+        if not self.near:
+            return None
+        place = places().get(self.near)
+        if place:
+            return place.point
+        north, east = self.near.split(",")
+        return Point(float(north), float(east))
+
+    @property
+    def place_name(self) -> str:
+        place = places().get(self.near)
+        return str(place) if place else str(_("my place"))
+
+    def in_order(self, dogs: DogQuerySet) -> DogQuerySet:
+        """The dogs as `sort` asks, newest first where it does not."""
+        if self.sort == Sort.WAITING:
+            return dogs.order_by("listed_at", "pk")
+        if self.sort == Sort.YOUNGEST:
+            return dogs.order_by(F("birth_date").desc(nulls_last=True), "-pk")
+        if self.sort == Sort.NEAREST and self.point:
+            far = [
+                When(shelter=pk, then=Value(km))
+                for pk, km in shelters_by_distance(self.point).items()
+            ]
+            distance = Case(*far, default=Value(1e9), output_field=FloatField())
+            return dogs.order_by(distance, "-listed_at", "-pk")
+        return dogs.order_by("-listed_at", "-pk")
 
     def active(self) -> list[Chip]:
         """A chip for each wish in force, in the order of the parameters."""
@@ -216,7 +297,17 @@ class Filters:
             chips.append(self._chip("shelter", _("shelter"), ", ".join(names)))
         if self.breed:
             names = [str(b) for b in Breed.objects.filter(slug__in=self.breed)]
+            names += [str(_("mixed breed"))] if MIXED in self.breed else []
             chips.append(self._chip("breed", _("breed"), ", ".join(names)))
+        if self.colour:
+            labels = [str(colour.label) for colour in Colour if colour in self.colour]
+            chips.append(self._chip("colour", _("colour"), ", ".join(labels)))
+        if self.near:
+            words = _("%(place)s, %(km)d km") % {"place": self.place_name, "km": self.within}
+            chips.append(self._chip("near", _("near"), words))
+        if self.since:
+            day = date_format(date.fromisoformat(self.since), "SHORT_DATE_FORMAT")
+            chips.append(self._chip("since", _("arrived since"), day))
         if not self.include_unknown:
             chips.append(self._chip("unknown", _("unknown answers"), _("hidden")))
         return chips
@@ -236,9 +327,11 @@ class Filters:
         if name == "unknown":
             return dataclasses.replace(self, include_unknown=True)
         rest: dict[str, Any]
-        if name in ("sex", "neutered"):
+        if name in ("sex", "neutered", "since"):
             rest = {name: ""}
-        elif name in ("size", "age", "shelter", "breed"):
+        elif name == "near":
+            rest = {"near": "", "within": 0, "sort": "" if self.sort == Sort.NEAREST else self.sort}
+        elif name in LISTS:
             rest = {name: ()}
         else:
             rest = {
@@ -258,6 +351,12 @@ class Filters:
 
     def _or_unknown(self, suits: Q, unknown: Q) -> Q:
         return suits | unknown if self.include_unknown else suits
+
+
+def shelters_by_distance(point: Point) -> dict[int, float]:
+    """Kilometres to each shelter whose place is known, by primary key. One query."""
+    found = Shelter.objects.filter(latitude__isnull=False)
+    return {shelter.pk: round(point.km_to(shelter.point), 1) for shelter in found if shelter.point}
 
 
 def years_ago(years: int) -> date:
@@ -304,6 +403,27 @@ def _range(text: str) -> tuple[int, int] | None:
     if not LOWEST <= low <= high <= HIGHEST or (low, high) == (LOWEST, HIGHEST):
         return None
     return low, high
+
+
+def read_place(text: str) -> str:
+    """A place there is, or a point rounded to a kilometre, so that an address tells no doorstep."""
+    if text in places():
+        return text
+    match = re.fullmatch(r"(-?\d{1,2}(?:\.\d+)?),\s?(-?\d{1,3}(?:\.\d+)?)", text)
+    if not match or abs(float(match[1])) > 90 or abs(float(match[2])) > 180:
+        return ""
+    return f"{float(match[1]):.2f},{float(match[2]):.2f}"
+
+
+def _distance(text: str) -> int:
+    return int(text) if text in {str(km) for km in DISTANCES} else USUAL_DISTANCE
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""
 
 
 def _one_of(known: Any, value: str) -> str:

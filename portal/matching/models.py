@@ -151,6 +151,7 @@ class Query(models.Model):
     class Subject(models.TextChoices):
         DOG = "dog", _("dog")
         DOG_OR_PERSON = "dog_or_person", _("dog or person")
+        PERSON = "person", _("person")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -162,6 +163,9 @@ class Query(models.Model):
     )
     purpose = models.CharField(max_length=12, choices=Purpose, default=Purpose.SEARCH)
     subject = models.CharField(max_length=16, choices=Subject, default=Subject.DOG)
+    lost = models.BooleanField(
+        default=False, help_text="somebody's own dog: compared with all dogs in shelters"
+    )
     face = models.JSONField(
         null=True, help_text="a person's face as ratios by name: all that is kept of it"
     )
@@ -191,6 +195,13 @@ class Query(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def mode(self) -> str:
+        """What the photo is of: a dog somebody likes, their own face, their lost dog."""
+        if self.subject == self.Subject.PERSON:
+            return "face"
+        return "lost" if self.lost else "like"
 
     @property
     def is_described(self) -> bool:
@@ -257,6 +268,12 @@ class Ranking(models.Model):
 
 
 class MatchQuerySet(models.QuerySet["Match"]):
+    def shown(self) -> MatchQuerySet:
+        """Matches whose dog may still be shown to this ranking's reader: one that can be adopted
+        now, or any in a shelter's public list where somebody looks for their own."""
+        lost = Q(ranking__query__lost=True, dog__status=Dog.Status.ON_HOLD)
+        return self.filter(Q(dog__status=Dog.Status.AVAILABLE) | lost)
+
     def adoptable(self) -> MatchQuerySet:
         """Matches whose dog can still be adopted now, whatever was true when they were stored."""
         return self.filter(dog__status=Dog.Status.AVAILABLE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db.models import Prefetch
@@ -12,14 +15,27 @@ from django.utils.translation import pgettext_lazy
 
 from portal.dogs.models import Dog, DogQuerySet, Photo, TemperamentValue
 from portal.dogs.temperament import SCALE, Answer, Trait
+from portal.matching.filters import Filters, Sort
 from portal.matching.framing import frames
-from portal.matching.models import Match, MatchQuerySet
+from portal.matching.models import Match, MatchQuerySet, Query
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 BADGES_A_CARD = 3
+REASONS_A_CARD = 2
 NEAREST = 8
+# How much heavier or lighter a dog of about the same size may be.
+SAME_SIZE = 0.25
+# From this probability on a photo's likeliest breed counts as known.
+BREED_FROM = 0.5
+ANYTHING = Filters()
+
+REASONS: dict[str, StrPromise] = {
+    "same_breed": _("same breed"),
+    "same_colour": _("same coat colour"),
+    "similar_size": _("about the same size"),
+}
 
 # Two or three syllables: a badge has to fit a card on a phone.
 SHORT_NAMES: dict[str, StrPromise] = {
@@ -119,7 +135,8 @@ def badges(dog: Dog, wanted: Iterable[str] = ()) -> list[Badge]:
 class Card:
     """A dog in a list; with `match` when it stands in an answer.
 
-    `frame` is the class that puts the dog into the card's window.
+    `frame` is the class that puts the dog into the card's window, `reasons` are at most two words
+    on what is alike, `km` the distance to the place that was asked for.
     """
 
     dog: Dog
@@ -127,6 +144,8 @@ class Card:
     badges: list[Badge]
     match: Match | None = None
     frame: str = ""
+    reasons: list[str] = field(default_factory=list)
+    km: float | None = None
 
     @property
     def likeness(self) -> str:
@@ -139,15 +158,26 @@ def for_cards(dogs: DogQuerySet) -> DogQuerySet:
     return dogs.select_related("shelter").prefetch_related(shown, "temperament")
 
 
-def dog_cards(dogs: Iterable[Dog], wanted: Iterable[str] = ()) -> list[Card]:
+def dog_cards(dogs: Iterable[Dog], filters: Filters = ANYTHING) -> list[Card]:
     """Cards of dogs that came through `for_cards`."""
-    asked = list(wanted)
     pairs = [(dog, first_photo(dog)) for dog in dogs]
     framed = frames(photo for _dog, photo in pairs)
     return [
-        Card(dog, photo, badges(dog, asked), frame=framed.get(photo.pk, "") if photo else "")
+        Card(
+            dog,
+            photo,
+            badges(dog, filters.traits),
+            frame=framed.get(photo.pk, "") if photo else "",
+            km=distance(dog, filters),
+        )
         for dog, photo in pairs
     ]
+
+
+def distance(dog: Dog, filters: Filters) -> float | None:
+    """Kilometres from the place that was asked for to the dog's shelter, where both are known."""
+    here, there = filters.point, dog.shelter.point
+    return round(here.km_to(there), 1) if here and there else None
 
 
 def searchable_first(dog: Dog) -> list[Photo]:
@@ -165,12 +195,54 @@ def yes_no(value: bool | None) -> str:
 
 
 @dataclass(frozen=True)
+class Likeness:
+    """What the dog in question is known to be: the listed one, or what a photo showed."""
+
+    breeds: frozenset[str] = frozenset()
+    colours: frozenset[str] = frozenset()
+    weight_kg: Decimal | None = None
+
+    @classmethod
+    def of_dog(cls, dog: Dog) -> Likeness:
+        breeds = frozenset(breed.slug for breed in dog.breeds.all())
+        return cls(breeds, frozenset(dog.colours), dog.weight_kg)
+
+    @classmethod
+    def of_query(cls, query: Query) -> Likeness:
+        likely = [slug for slug, chance in query.breeds or [] if chance >= BREED_FROM]
+        return cls(frozenset(likely[:1]))
+
+    def reasons(self, match: Match, dog: Dog, filters: Filters) -> list[str]:
+        """Codes of what is known to be alike, looks first, then of what was asked for and is known
+        of the dog: looks, same_breed, same_colour, similar_size, traits."""
+        found = ["looks"] if match.band != "none" else []
+        if self.breeds & {breed.slug for breed in dog.breeds.all()}:
+            found.append("same_breed")
+        if self.colours & set(dog.colours):
+            found.append("same_colour")
+        if self.weight_kg and dog.weight_kg:
+            heavier = max(self.weight_kg, dog.weight_kg)
+            if float(abs(self.weight_kg - dog.weight_kg) / heavier) <= SAME_SIZE:
+                found.append("similar_size")
+        known = {row.trait for row in dog.temperament.all() if row.answer == Answer.YES}
+        return found + [trait for trait in sorted(filters.traits) if trait in known]
+
+
+def reason_words(codes: Iterable[str]) -> list[str]:
+    """At most two, in words; a likeness of looks is said by the score already, and what was asked
+    for by its badge."""
+    return [str(REASONS[code]) for code in codes if code in REASONS][:REASONS_A_CARD]
+
+
+@dataclass(frozen=True)
 class Answers:
-    """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones."""
+    """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones; or
+    in one list of another order."""
 
     strong: list[Card]
     weak: list[Card]
     faint: list[Card]
+    sorted: list[Card] = field(default_factory=list)
 
     @property
     def close(self) -> int:
@@ -186,20 +258,46 @@ class Answers:
         return [*self.strong, *self.weak, *self.faint][:NEAREST]
 
 
-def answers(matches: MatchQuerySet, wanted: Iterable[str] = ()) -> Answers:
-    """Matches that can still be adopted, as cards. Four queries."""
-    asked = list(wanted)
+def answers(
+    matches: MatchQuerySet, filters: Filters = ANYTHING, source: Likeness | None = None
+) -> Answers:
+    """Matches that can still be shown, as cards. Five queries."""
     rows = (
-        matches.adoptable()
+        matches.shown()
         .select_related("dog__shelter", "photo")
-        .prefetch_related("dog__temperament")
+        .prefetch_related("dog__temperament", "dog__breeds")
     )
     framed = frames(match.photo for match in rows)
     cards = [
-        Card(m.dog, m.photo, badges(m.dog, asked), m, framed.get(m.photo_id, "")) for m in rows
+        Card(
+            m.dog,
+            m.photo,
+            badges(m.dog, filters.traits),
+            m,
+            framed.get(m.photo_id, ""),
+            reason_words(source.reasons(m, m.dog, filters)) if source else [],
+            distance(m.dog, filters),
+        )
+        for m in rows
     ]
 
     def band(name: str) -> list[Card]:
         return [card for card in cards if card.match and card.match.band == name]
 
-    return Answers(strong=band("strong"), weak=band("weak"), faint=band("none")[:NEAREST])
+    strong, weak, faint = band("strong"), band("weak"), band("none")[:NEAREST]
+    order = ORDERS.get(filters.sort)
+    close = [*strong, *weak]
+    return Answers(strong, weak, faint, sorted(close, key=order) if order and close else [])
+
+
+def _reversed_date(day: date | datetime | None) -> float:
+    return -datetime(day.year, day.month, day.day).timestamp() if day else math.inf
+
+
+# A few dozen cards are put in order here rather than ranked anew.
+ORDERS: dict[str, Callable[[Card], float]] = {
+    Sort.NEWEST: lambda card: -card.dog.listed_at.timestamp() if card.dog.listed_at else 0.0,
+    Sort.WAITING: lambda card: card.dog.listed_at.timestamp() if card.dog.listed_at else math.inf,
+    Sort.YOUNGEST: lambda card: _reversed_date(card.dog.birth_date),
+    Sort.NEAREST: lambda card: math.inf if card.km is None else card.km,
+}

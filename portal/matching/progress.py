@@ -106,9 +106,14 @@ class Progress:
         now = STEPS.index("comparing") if described else 0
         if step in STEPS:
             now = max(now, STEPS.index(step))
+        query = self.ranking.query if self.ranking else None
+        if query is not None and query.subject == Query.Subject.PERSON:
+            subject = _("Face measured") if now > 1 else _("Measuring the face")
+        else:
+            subject = _("Dog found") if now > 1 else _("Finding the dog")
         labels = (
             _("Photo received") if now > 0 else _("Reading your photo"),
-            _("Dog found") if now > 1 else _("Finding the dog"),
+            subject,
             comparing(self.job.total if self.job else 0),
         )
         states = ("done" if i < now else "now" if i == now else "next" for i in range(len(labels)))

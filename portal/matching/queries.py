@@ -65,9 +65,12 @@ def pending_photos() -> list[int]:
     return [pk for pk in old.order_by("pk").values_list("pk", flat=True) if str(pk) not in busy]
 
 
-def candidates(filters: Filters) -> set[int]:
-    """Dogs a search may return: adoptable now, with a searchable photo, and as wished."""
-    return set(filters.apply(Dog.objects.searchable()).order_by().values_list("pk", flat=True))
+def candidates(filters: Filters, *, lost: bool = False) -> set[int]:
+    """Dogs a search may return: adoptable now (or, for a lost dog, in any shelter's public list),
+    with a searchable photo, and as wished."""
+    dogs = Dog.objects.in_shelters() if lost else Dog.objects.adoptable()
+    suiting = filters.apply(dogs.with_searchable_photo())
+    return set(suiting.order_by().values_list("pk", flat=True))
 
 
 def ranking_is_fresh(ranking: Ranking) -> bool:

@@ -8,15 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import segno
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.base import ContentFile, File
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -30,12 +34,15 @@ from portal.matching import presentation, progress, services
 from portal.matching.choices import Choices
 from portal.matching.filters import Filters
 from portal.matching.linked import linked_data
+from portal.matching.measures import compared, face_rows
 from portal.matching.models import Match, Query
 from portal.matching.overlays import photo_overlays, query_overlay
 from portal.matching.photos import can_be_shown
 from portal.matching.progress import Progress
+from portal.shelters.models import Shelter
 
 NEWEST = 12
+MAP_WIDTH, MAP_HEIGHT = 361, 342
 PAGE_SIZE = 24
 SEARCHES_A_MINUTE = 20
 EXAMPLES = Path(settings.BASE_DIR) / "static" / "examples"
@@ -52,16 +59,61 @@ def example_names() -> list[str]:
     return sorted(path.stem for path in EXAMPLES.glob("*.jpg"))
 
 
+# What a photo is of: a dog that somebody likes, their own face, their lost dog.
+MODES = ("like", "face", "lost")
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     newest = presentation.for_cards(Dog.objects.searchable().order_by("-listed_at", "-pk"))
-    code = request.GET.get("problem", "")
+    code, mode = request.GET.get("problem", ""), mode_of(request.GET)
     context = {
         "cards": presentation.dog_cards(newest[:NEWEST]),
-        "examples": example_names(),
+        "examples": example_names() if mode == "like" else [],
+        "mode": mode,
+        "site": settings.SITE_URL,
+        "choices": Choices(Filters()),
         "problem": {"code": code, "sentence": sentence(code)} if code in SENTENCES else None,
     }
     return render(request, "pages/home.html", context)
+
+
+@require_safe
+def manifest(request: HttpRequest) -> HttpResponse:
+    """What a phone needs to put Pawkin on its first screen (W3C Web Application Manifest)."""
+    icons = [
+        {"src": static("favicon.svg"), "type": "image/svg+xml", "sizes": "any"},
+        {"src": static("img/icon-192.png"), "type": "image/png", "sizes": "192x192"},
+        {"src": static("img/icon-512.png"), "type": "image/png", "sizes": "512x512"},
+        {
+            "src": static("img/icon-512.png"),
+            "type": "image/png",
+            "sizes": "512x512",
+            "purpose": "maskable",
+        },
+    ]
+    told = {
+        "name": "Pawkin",
+        "short_name": "Pawkin",
+        "description": _("Show us a dog you like. We find the ones like it that need a home."),
+        "lang": get_language(),
+        "start_url": reverse("home"),
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#fbf8f3",
+        "theme_color": "#fbf8f3",
+        "icons": icons,
+        "shortcuts": [
+            {"name": _("My lost dog"), "url": f"{reverse('home')}?mode=lost"},
+            {"name": _("Favourites"), "url": reverse("favourites")},
+        ],
+    }
+    return JsonResponse(told, content_type="application/manifest+json")
+
+
+def mode_of(params: QueryDict) -> str:
+    mode = params.get("mode", "")
+    return mode if mode in MODES else MODES[0]
 
 
 @require_POST
@@ -76,16 +128,23 @@ def search(request: HttpRequest) -> HttpResponse:
         response = render(request, "429.html", status=429)
         response["Retry-After"] = "60"
         return response
+    mode, filters = mode_of(request.POST), Filters.from_params(request.POST)
+    if mode == "face" and request.POST.get("consent") != "yes":
+        return redirect(f"{reverse('home')}?mode=face&problem=face_consent_needed#find")
     try:
         query = services.start_query(
             file=chosen_file(request),
             owner=request.user if request.user.is_authenticated else None,
             owner_key=owner_key,
-            filters=Filters.from_params(request.POST),
+            filters=filters,
+            subject=Query.Subject.PERSON if mode == "face" else Query.Subject.DOG,
+            lost=mode == "lost",
         )
     except ImageRejected as error:
-        return redirect(f"{reverse('home')}?problem={error.code}#find")
-    return redirect("query", query_id=query.pk)
+        chosen = "" if mode == MODES[0] else f"mode={mode}&"
+        return redirect(f"{reverse('home')}?{chosen}problem={error.code}#find")
+    address, params = reverse("query", args=[query.pk]), filters.params()
+    return redirect(f"{address}?{params}" if params else address)
 
 
 def chosen_file(request: HttpRequest) -> File:
@@ -108,8 +167,15 @@ def query(request: Request, query_id: uuid.UUID) -> HttpResponse:
         "query": found,
         "overlay": query_overlay(found),
         "photo_shown": shown,
+        "mode": "face"
+        if found.subject == Query.Subject.PERSON
+        else "lost"
+        if found.lost
+        else "like",
+        "face": face_rows(found.face) if found.face else [],
+        "source": presentation.Likeness.of_query(found),
         "photo_arrived": shown and request.GET.get("photo") == "waiting",
-        "more_polling": "" if shown else "photo=waiting",
+        "more_polling": "" if shown or found.face else "photo=waiting",
     }
     return answer(request, "pages/query.html", reverse("query", args=[query_id]), state, context)
 
@@ -125,8 +191,9 @@ def query_delete(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpResponse:
     """An adopter's photo and a dog's most similar one beside each other."""
-    found = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
-    dogs = presentation.for_cards(Dog.objects.adoptable())
+    found = get_object_or_404(Query.objects.owned_by(request), pk=query_id, face__isnull=True)
+    listed = Dog.objects.in_shelters() if found.lost else Dog.objects.adoptable()
+    dogs = presentation.for_cards(listed)
     dog = get_object_or_404(dogs, pk=dog_id)
     filters = Filters.from_params(request.GET)
     matches = Match.objects.filter(ranking__query=found, dog=dog).select_related("photo")
@@ -150,6 +217,7 @@ def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpRespo
         "dog": dog,
         "card": presentation.Card(dog, photo, [], match),
         "sides": sides,
+        "ratios": compared(found, photo),
         "frame": frame((found.width, found.height), (photo.width, photo.height) if photo else None),
         "filter_params": filters.params(),
     }
@@ -168,11 +236,11 @@ def frame(*sizes: tuple[int, int] | None) -> str:
 def browse(request: Request) -> HttpResponse:
     filters = Filters.from_params(request.GET)
     choices = Choices(filters)
-    dogs = filters.apply(Dog.objects.adoptable()).order_by("-listed_at", "-pk")
+    dogs = filters.in_order(filters.apply(Dog.objects.adoptable()))
     page = Paginator(presentation.for_cards(dogs), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "cards": presentation.dog_cards(page.object_list, filters.traits),
+        "cards": presentation.dog_cards(page.object_list, filters),
         "choices": choices,
         "filter_params": filters.params(),
         "relaxations": [] if page.paginator.count else filters.relaxations(),
@@ -188,6 +256,7 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
     found = dogs.filter(slug=slug).select_related("bonded_with").first()
     if found is None:
         return gone(request, slug)
+    services.count_click(match_id=request.GET.get("match", ""), dog=found)
     known = [badge for badge in presentation.temperament(found) if badge.answer != "unknown"]
     unknown = [badge for badge in presentation.temperament(found) if badge.answer == "unknown"]
     photos = presentation.searchable_first(found)
@@ -206,9 +275,36 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
         "linked_data": linked_data(found, cover),
         "cover": f"{settings.SITE_URL}{cover}" if cover else "",
         "site": settings.SITE_URL,
+        "place": place_on_map(found.shelter),
         "can_edit": Dog.objects.editable_by(request.user).filter(pk=found.pk).exists(),
     }
     return render(request, "pages/dog.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest, slug: str) -> HttpResponse:
+    """One page to print and hang up, with a code that leads to the dog's page."""
+    dogs = presentation.for_cards(Dog.objects.visible_to(request.user))
+    found = get_object_or_404(dogs, slug=slug)
+    known = [badge for badge in presentation.temperament(found) if badge.answer != "unknown"]
+    address = f"{settings.SITE_URL}{reverse('dog', args=[found.slug])}"
+    context = {
+        "dog": found,
+        "photo": presentation.first_photo(found),
+        "known": known,
+        "breeds": list(found.breeds.all()),
+        "address": address,
+        "code": qr_code(address),
+    }
+    return render(request, "pages/sheet.html", context)
+
+
+def qr_code(text: str) -> SafeString:
+    """An inline SVG drawing of the text as a QR code (ISO/IEC 18004), error correction M."""
+    drawn = segno.make(text, error="m", micro=False)
+    svg = drawn.svg_inline(border=2, omitsize=True, svgclass="qr", lineclass="qr-line")
+    # Made here of modules only; the text itself does not stand in it.
+    return mark_safe(svg)  # noqa: S308
 
 
 def gone(request: HttpRequest, slug: str) -> HttpResponse:
@@ -218,6 +314,14 @@ def gone(request: HttpRequest, slug: str) -> HttpResponse:
         Dog.objects.select_related("shelter"), slug=slug, status__in=once_listed
     )
     return render(request, "pages/dog_gone.html", {"dog": found}, status=410)
+
+
+def place_on_map(shelter: Shelter) -> tuple[float, float] | None:
+    """Where the shelter lies on static/img/korea.svg; None where that is unknown or elsewhere."""
+    if shelter.point is None:
+        return None
+    x, y = shelter.point.on_map
+    return (x, y) if 0 < x < MAP_WIDTH and 0 < y < MAP_HEIGHT else None
 
 
 def partner_of(request: HttpRequest, found: Dog) -> presentation.Card | None:
@@ -238,7 +342,8 @@ def dog_similar(request: Request, slug: str) -> HttpResponse:
         return render(request, template, {"dog": found, "not_comparable": True})
     state = progress.of_dog(found, Filters.from_params(request.GET))
     url = reverse("dog_similar", args=[slug])
-    return answer(request, "pages/similar.html", url, state, {"dog": found})
+    context = {"dog": found, "source": presentation.Likeness.of_dog(found)}
+    return answer(request, "pages/similar.html", url, state, context)
 
 
 def answer(
@@ -247,7 +352,7 @@ def answer(
     """A page about a ranking, or the part of it that was asked for."""
     filters = Filters.from_params(request.GET)
     params = filters.params()
-    more = context.pop("more_polling", "")
+    more, source = context.pop("more_polling", ""), context.pop("source")
     polling = "&".join(part for part in (params, more) if part)
     context |= {
         "progress": state,
@@ -257,7 +362,7 @@ def answer(
         "choices": Choices(filters),
     }
     if state.has_answer and state.ranking and not state.error_code:
-        answers = presentation.answers(state.ranking.matches.all(), filters.traits)
+        answers = presentation.answers(state.ranking.matches.all(), filters, source)
         context |= {
             "answers": answers,
             "candidates": state.ranking.candidates,

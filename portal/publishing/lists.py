@@ -62,7 +62,7 @@ def embedded(request: HttpRequest) -> HttpResponse:
     dogs = filters.apply(Dog.objects.searchable()).order_by("-listed_at", "-pk")
     with override(language):
         context = {
-            "cards": presentation.dog_cards(presentation.for_cards(dogs)[:count], filters.traits),
+            "cards": presentation.dog_cards(presentation.for_cards(dogs)[:count], filters),
             "language": language,
             "more": with_params(reverse("browse"), filters),
         }

@@ -76,6 +76,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RunState": "portal.feeds.models.FeedRun.State",
         "SuggestionState": "portal.feeds.models.TemperamentSuggestion.State",
         "AnswerState": ["open", "done", "failed"],
+        "Colour": "portal.dogs.models.Colour",
         "Sex": "portal.dogs.models.Dog.Sex",
         "KnownSex": ["male", "female"],
         "YesNo": "portal.matching.filters.YesNo",

@@ -7,6 +7,7 @@ from django.utils.text import slugify
 
 from portal.accounts.models import User
 from portal.shelters.models import Membership, Shelter
+from portal.shelters.places import place_of
 
 
 @transaction.atomic
@@ -19,7 +20,9 @@ def create_shelter(
     email: str = "",
     opening_hours: str = "",
 ) -> Shelter:
-    """A new shelter; two of the same name get different address names."""
+    """A new shelter; two of the same name get different address names. Where it lies is read from
+    its address, to a few kilometres."""
+    place = place_of(address) or place_of(city)
     return Shelter.objects.create(
         name=name,
         slug=free_slug(name),
@@ -28,6 +31,8 @@ def create_shelter(
         phone=phone,
         email=email,
         opening_hours=opening_hours,
+        latitude=place.point.latitude if place else None,
+        longitude=place.point.longitude if place else None,
     )
 
 

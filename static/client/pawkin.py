@@ -61,7 +61,7 @@ class BreedChance(TypedDict):
     probability: float
 
 
-ColoursEnum = Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']
+Colour = Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']
 
 
 class DecisionRequest(TypedDict):
@@ -260,7 +260,7 @@ class NewDogRequest(TypedDict):
     birth_date: NotRequired[str | None]
     birth_precision: NotRequired[BirthPrecisionEnum]
     weight_kg: NotRequired[float | None]
-    colours: NotRequired[list[ColoursEnum]]
+    colours: NotRequired[list[Colour]]
     neutered: NotRequired[bool | None]
     description: NotRequired[str]
     tags: NotRequired[list[str]]
@@ -318,6 +318,10 @@ class NewSearchRequest(TypedDict):
     age: NotRequired[list[AgeEnum]]
     shelter: NotRequired[list[str]]
     breed: NotRequired[list[str]]
+    colour: NotRequired[list[Colour]]
+    near: NotRequired[str]
+    within: NotRequired[WithinEnum]
+    since: NotRequired[str]
     unknown: NotRequired[YesNo]
     image: File
     consent: NotRequired[bool]
@@ -387,7 +391,7 @@ class PatchedDogFieldsRequest(TypedDict):
     birth_date: NotRequired[str | None]
     birth_precision: NotRequired[BirthPrecisionEnum]
     weight_kg: NotRequired[float | None]
-    colours: NotRequired[list[ColoursEnum]]
+    colours: NotRequired[list[Colour]]
     neutered: NotRequired[bool | None]
     description: NotRequired[str]
     tags: NotRequired[list[str]]
@@ -592,6 +596,10 @@ class SimilarDogRequestRequest(TypedDict):
     age: NotRequired[list[AgeEnum]]
     shelter: NotRequired[list[str]]
     breed: NotRequired[list[str]]
+    colour: NotRequired[list[Colour]]
+    near: NotRequired[str]
+    within: NotRequired[WithinEnum]
+    since: NotRequired[str]
     unknown: NotRequired[YesNo]
     imageId: NotRequired[str]
     image: File
@@ -692,6 +700,10 @@ class WishesRequest(TypedDict):
     age: NotRequired[list[AgeEnum]]
     shelter: NotRequired[list[str]]
     breed: NotRequired[list[str]]
+    colour: NotRequired[list[Colour]]
+    near: NotRequired[str]
+    within: NotRequired[WithinEnum]
+    since: NotRequired[str]
     unknown: NotRequired[YesNo]
     good_with_children: NotRequired[Yes]
     good_with_dogs: NotRequired[Yes]
@@ -703,6 +715,9 @@ class WishesRequest(TypedDict):
     energy: NotRequired[str]
     sociability: NotRequired[str]
     affinity: NotRequired[str]
+
+
+WithinEnum = Literal['10', '25', '50', '100', '200']
 
 
 Yes = Literal['yes']
@@ -869,6 +884,7 @@ class Pawkin:
         affinity: str | None = None,
         age: list[Literal['puppy', 'young', 'adult', 'senior']] | None = None,
         breed: list[str] | None = None,
+        colour: list[Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']] | None = None,
         crate_trained: Literal['yes'] | None = None,
         cursor: str | None = None,
         energy: str | None = None,
@@ -878,17 +894,20 @@ class Pawkin:
         good_with_elderly: Literal['yes'] | None = None,
         house_trained: Literal['yes'] | None = None,
         leash_trained: Literal['yes'] | None = None,
+        near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
         page_size: int | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
+        since: str | None = None,
         size: list[Literal['xs', 's', 'm', 'l', 'xl']] | None = None,
         sociability: str | None = None,
         status: Literal['adopted', 'available', 'draft', 'on_hold', 'withdrawn'] | None = None,
         unknown: Literal['yes', 'no'] | None = None,
+        within: Literal['10', '25', '50', '100', '200'] | None = None,
     ) -> PaginatedDogList:
         """Dogs, newest first; with filters as on the pages."""
-        return self._call("GET", "/api/v1/dogs/", query={'affinity': affinity, 'age': age, 'breed': breed, 'crate_trained': crate_trained, 'cursor': cursor, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'neutered': neutered, 'page_size': page_size, 'sex': sex, 'shelter': shelter, 'size': size, 'sociability': sociability, 'status': status, 'unknown': unknown})
+        return self._call("GET", "/api/v1/dogs/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'cursor': cursor, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'page_size': page_size, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'status': status, 'unknown': unknown, 'within': within})
 
     def dogs_photos_create(
         self,
@@ -931,6 +950,7 @@ class Pawkin:
         affinity: str | None = None,
         age: list[Literal['puppy', 'young', 'adult', 'senior']] | None = None,
         breed: list[str] | None = None,
+        colour: list[Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']] | None = None,
         crate_trained: Literal['yes'] | None = None,
         energy: str | None = None,
         good_with_cats: Literal['yes'] | None = None,
@@ -939,15 +959,18 @@ class Pawkin:
         good_with_elderly: Literal['yes'] | None = None,
         house_trained: Literal['yes'] | None = None,
         leash_trained: Literal['yes'] | None = None,
+        near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
+        since: str | None = None,
         size: list[Literal['xs', 's', 'm', 'l', 'xl']] | None = None,
         sociability: str | None = None,
         unknown: Literal['yes', 'no'] | None = None,
+        within: Literal['10', '25', '50', '100', '200'] | None = None,
     ) -> Answer:
         """Dogs like this one. 202 while they are being looked for: ask again in a second."""
-        return self._call("GET", f"/api/v1/dogs/{_quoted(slug)}/similar/", query={'affinity': affinity, 'age': age, 'breed': breed, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'size': size, 'sociability': sociability, 'unknown': unknown})
+        return self._call("GET", f"/api/v1/dogs/{_quoted(slug)}/similar/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within})
 
     def dogs_suggestions_decide(
         self,
@@ -1253,6 +1276,7 @@ class Pawkin:
         affinity: str | None = None,
         age: list[Literal['puppy', 'young', 'adult', 'senior']] | None = None,
         breed: list[str] | None = None,
+        colour: list[Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']] | None = None,
         crate_trained: Literal['yes'] | None = None,
         energy: str | None = None,
         format: Literal['events', 'json'] | None = None,
@@ -1262,18 +1286,21 @@ class Pawkin:
         good_with_elderly: Literal['yes'] | None = None,
         house_trained: Literal['yes'] | None = None,
         leash_trained: Literal['yes'] | None = None,
+        near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
+        since: str | None = None,
         size: list[Literal['xs', 's', 'm', 'l', 'xl']] | None = None,
         sociability: str | None = None,
         unknown: Literal['yes', 'no'] | None = None,
+        within: Literal['10', '25', '50', '100', '200'] | None = None,
         x_search_secret: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Server-sent events: the search whenever it gets on, and its answer. A stream ends after
         half a minute at most, and browsers connect again by themselves.
         """
-        return self._events("GET", f"/api/v1/searches/{_quoted(search_id)}/events/", query={'affinity': affinity, 'age': age, 'breed': breed, 'crate_trained': crate_trained, 'energy': energy, 'format': format, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'size': size, 'sociability': sociability, 'unknown': unknown}, headers={'X-Search-Secret': x_search_secret})
+        return self._events("GET", f"/api/v1/searches/{_quoted(search_id)}/events/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'format': format, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
 
     def searches_read(
         self,
@@ -1282,6 +1309,7 @@ class Pawkin:
         affinity: str | None = None,
         age: list[Literal['puppy', 'young', 'adult', 'senior']] | None = None,
         breed: list[str] | None = None,
+        colour: list[Literal['white', 'cream', 'yellow', 'brown', 'red', 'grey', 'black', 'merle', 'brindle']] | None = None,
         crate_trained: Literal['yes'] | None = None,
         energy: str | None = None,
         good_with_cats: Literal['yes'] | None = None,
@@ -1290,16 +1318,19 @@ class Pawkin:
         good_with_elderly: Literal['yes'] | None = None,
         house_trained: Literal['yes'] | None = None,
         leash_trained: Literal['yes'] | None = None,
+        near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
+        since: str | None = None,
         size: list[Literal['xs', 's', 'm', 'l', 'xl']] | None = None,
         sociability: str | None = None,
         unknown: Literal['yes', 'no'] | None = None,
+        within: Literal['10', '25', '50', '100', '200'] | None = None,
         x_search_secret: str | None = None,
     ) -> Search:
         """How far a search is, and its answer under these filters, which may change."""
-        return self._call("GET", f"/api/v1/searches/{_quoted(search_id)}/", query={'affinity': affinity, 'age': age, 'breed': breed, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'size': size, 'sociability': sociability, 'unknown': unknown}, headers={'X-Search-Secret': x_search_secret})
+        return self._call("GET", f"/api/v1/searches/{_quoted(search_id)}/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
 
     def shelters_list(
         self,

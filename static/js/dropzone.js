@@ -47,8 +47,19 @@ function reset(form) {
   form.reset();
 }
 
+// A photo that waits for the consent that its form asks for.
+let waiting = null;
+
 async function send(form, file) {
   if (!file || form.classList.contains("dropzone--sending")) return;
+  const consent = form.elements.consent;
+  if (consent && !consent.checked) {
+    waiting = file;
+    consent.reportValidity();
+    consent.focus();
+    return;
+  }
+  waiting = null;
   show(form, file);
   const transfer = new DataTransfer();
   transfer.items.add(await smaller(file));
@@ -66,7 +77,10 @@ function prepare(root) {
     form.dataset.ready = "";
     form.querySelector("[data-send]").hidden = true;
     form.querySelector("[data-camera]").hidden = !matchMedia("(pointer: coarse)").matches;
-    form.addEventListener("change", (event) => send(form, event.target.files[0]));
+    form.addEventListener("change", (event) => {
+      if (event.target.type === "file") send(form, event.target.files[0]);
+      if (event.target.name === "consent" && waiting) send(form, waiting);
+    });
   }
 }
 

@@ -1,10 +1,15 @@
 """Rows and files to test with."""
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 
 from portal.accounts.models import User
 from portal.dogs.services import create_dog
+from portal.matching import services
+from portal.matching.models import ModelVersion, Query
 from portal.shelters.services import create_shelter
+from tests.histogram import spec
 from tests.portal.uploads import upload
 
 
@@ -52,3 +57,41 @@ def make_dog(shelter, staff):
         )
 
     return make
+
+
+@pytest.fixture
+def version(db):
+    services.register_specs(specs=[spec()], default="starter")
+    return ModelVersion.objects.active().get()
+
+
+@pytest.fixture
+def listed(make_dog, version):
+    """A dog with searchable photos whose files are there."""
+
+    def make(name="Bori", photos=1, **fields):
+        dog = make_dog(name, photos=photos, **fields)
+        for photo in dog.photos.all():
+            files = [f"{folder}/{photo.name}.webp" for folder in ("photos", "thumbs")]
+            for file in files:
+                default_storage.save(file, ContentFile(file.encode()))
+            services.store_pictures(
+                photo=photo, image=files[0], thumbnail=files[1], width=96, height=80
+            )
+            services.store_features(
+                photo=photo,
+                version=version,
+                vector=bytes(512),
+                points=[[0.5, 0.5, 0.9]] * 21,
+                box=[0.1, 0.1, 0.9, 0.9],
+            )
+        return dog
+
+    return make
+
+
+@pytest.fixture
+def sent(client):
+    """A search this client has sent."""
+    client.post("/search/", {"photo": upload()})
+    return Query.objects.get()

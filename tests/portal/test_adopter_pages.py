@@ -15,94 +15,14 @@ from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services, views
 from portal.matching.filters import Filters
-from portal.matching.models import ModelVersion, Query, Ranking
+from portal.matching.models import Query, Ranking
 from portal.shelters.services import add_member
-from tests.histogram import spec
+from tests.portal.answers import answer, describe, open_job, store, text
 from tests.portal.uploads import jpeg, upload
 
 pytestmark = pytest.mark.django_db
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def version():
-    services.register_specs(specs=[spec()], default="starter")
-    return ModelVersion.objects.active().get()
-
-
-@pytest.fixture
-def listed(make_dog, version):
-    """A dog with searchable photos whose files are there."""
-
-    def make(name="Bori", photos=1, **fields):
-        dog = make_dog(name, photos=photos, **fields)
-        for photo in dog.photos.all():
-            files = [f"{folder}/{photo.name}.webp" for folder in ("photos", "thumbs")]
-            for file in files:
-                default_storage.save(file, ContentFile(file.encode()))
-            services.store_pictures(
-                photo=photo, image=files[0], thumbnail=files[1], width=96, height=80
-            )
-            services.store_features(
-                photo=photo,
-                version=version,
-                vector=bytes(512),
-                points=[[0.5, 0.5, 0.9]] * 21,
-                box=[0.1, 0.1, 0.9, 0.9],
-            )
-        return dog
-
-    return make
-
-
-@pytest.fixture
-def sent(client):
-    """A search this client has sent."""
-    client.post("/search/", {"photo": upload()})
-    return Query.objects.get()
-
-
-def open_job(kind):
-    return Job.objects.open().get(kind=kind)
-
-
-def describe(query, version):
-    services.store_query_features(
-        query=query,
-        version=version,
-        vector=bytes(512),
-        points=[[0.5, 0.5, 0.9]] * 21,
-        box=[0.1, 0.1, 0.9, 0.9],
-    )
-
-
-def answer(query, version, found, filters=None):
-    """What the worker leaves behind: `found` holds (dog, score, band)."""
-    describe(query, version)
-    ranking = services.rank(query=query, filters=filters or Filters())
-    store(ranking, version, found)
-    for job in Job.objects.open():
-        jobs.finish(job=jobs.start(job_id=job.pk))
-
-
-def store(ranking, version, found, candidates=7):
-    hits = [
-        services.Found(dog.pk, dog.photos.first().pk, score / 100, score, band)
-        for dog, score, band in found
-    ]
-    services.store_matches(
-        ranking=ranking,
-        version=version,
-        hits=hits,
-        candidates=candidates,
-        up_to=10**9,
-        ranked_at=timezone.now() + timedelta(hours=1),
-    )
-
-
-def text(response):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
 # Home and list

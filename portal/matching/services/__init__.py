@@ -1,5 +1,6 @@
 """Writes on model versions, features, queries and rankings."""
 
+from .clicks import count_click
 from .favourites import claim_favourites, drop_dog, keep_dog
 from .features import (
     CURRENT,
@@ -52,6 +53,7 @@ __all__ = [
     "cancel_reindex",
     "claim_favourites",
     "confirm_search",
+    "count_click",
     "delete_query",
     "delete_search",
     "drop_dog",

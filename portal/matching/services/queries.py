@@ -33,10 +33,12 @@ def start_query(
     filters: Filters | None,
     purpose: str = Query.Purpose.SEARCH,
     subject: str = Query.Subject.DOG,
+    lost: bool = False,
 ) -> Query:
     """Keeps a photo privately for its owner and has it answered under these filters; without any,
     it is only looked at, and no dogs are ranked. A person's face is looked at only where `subject`
-    says so, which is for callers who have the person's consent.
+    says so, which is for callers who have the person's consent. A `lost` dog is looked for among
+    all dogs in shelters.
 
     Raises ImageRejected, and then nothing is stored, for a file whose header is not that of a
     photo we can use; what only its pixels tell comes later as the query's `error_code`.
@@ -51,6 +53,7 @@ def start_query(
                 owner_key=owner_key,
                 purpose=purpose,
                 subject=subject,
+                lost=lost,
                 upload=name,
                 expires_at=expires_at,
             )

@@ -87,7 +87,9 @@ def store_matches(
     ):
         return False
     shown = Photo.objects.filter(pk__in=[hit.photo_id for hit in hits])
-    searchable = shown.adoptable().filter(state=Photo.State.SEARCHABLE)
+    lost = Query.objects.filter(rankings=ranking, lost=True).exists()
+    listed = shown.filter(dog__in=Dog.objects.in_shelters()) if lost else shown.adoptable()
+    searchable = listed.filter(state=Photo.State.SEARCHABLE)
     there = set(searchable.select_for_update(of=("self",)).values_list("pk", flat=True))
     kept = [hit for hit in hits if hit.photo_id in there]
     ranking.matches.all().delete()

@@ -1,0 +1,22 @@
+"""What cards on any page need to know of their reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from portal.matching.models import Favourite
+
+
+def kept(request: HttpRequest) -> dict[str, Any]:
+    """`kept`: primary keys of the dogs that the reader keeps. Asked for only by pages that show
+    dogs, and of nobody who has no session."""
+
+    def read() -> set[int]:
+        if not request.user.is_authenticated and not request.session.session_key:
+            return set()
+        return set(Favourite.objects.owned_by(request).values_list("dog", flat=True))
+
+    return {"kept": SimpleLazyObject(read)}
