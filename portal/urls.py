@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.matching.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("portal.publishing.urls")),
-    path("enquiries/", include("portal.enquiries.urls")),
+    path("", include("portal.enquiries.urls")),
     path("api/v1/", include("portal.api.urls")),
     path("staff/", include("portal.dogs.urls")),
     path("staff/", include("portal.feeds.urls")),

@@ -19,9 +19,8 @@ from portal.api.permissions import Anybody, SignedIn, within_token
 from portal.api.throttles import Enquiries
 from portal.dogs.models import Dog
 from portal.enquiries import services
+from portal.enquiries.forms import LETTERS
 from portal.enquiries.models import Enquiry
-
-LETTERS = 4000
 
 
 class MessageSerializer(serializers.Serializer[Any]):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from portal.dogs.models import Dog
+from portal.dogs.models import Dog, Photo
 from portal.shelters.models import Shelter
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ class EnquiryQuerySet(models.QuerySet["Enquiry"]):
         return self.filter(
             mine | Q(confirmed_at__isnull=False, shelter__in=Shelter.objects.staffed_by(user))
         )
+
+    def for_rows(self) -> EnquiryQuerySet:
+        """The same with what a row of a list shows: dog, its photos, shelter, `last_words`."""
+        photos = Prefetch("dog__photos", Photo.objects.shown(), to_attr="shown_photos")
+        latest = Message.objects.filter(enquiry=OuterRef("pk")).order_by("-pk")
+        with_words = self.annotate(last_words=Subquery(latest.values("text")[:1]))
+        return with_words.select_related("dog", "shelter").prefetch_related(photos)
 
 
 class Enquiry(models.Model):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import logging
+import uuid
 from datetime import timedelta
 
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from ml.errors import PawkinError
 from portal.accounts.mail import send
@@ -18,33 +21,58 @@ from portal.dogs.models import Dog
 from portal.enquiries.models import Enquiry, Message
 
 CONFIRM_WITHIN = timedelta(days=2)
+# How long the link in an e-mail opens the conversation; every e-mail brings a fresh one.
+OPENS_FOR = timedelta(days=180)
+# Each new address gets an e-mail, so nobody may have us fill another's mailbox.
+ENQUIRIES_AN_HOUR = 5
 SALT = "enquiry"
+CONVERSATION = "enquiry-conversation"
+CAN_BE_ASKED_ABOUT = (Dog.Status.AVAILABLE, Dog.Status.ON_HOLD)
 
 log = logging.getLogger(__name__)
 
 
 class EnquiryRefused(PawkinError):
-    """Codes: dog_gone, link_invalid, enquiry_closed."""
+    """Codes: dog_gone, too_many_enquiries, link_invalid, enquiry_closed."""
 
 
 @transaction.atomic
 def send_enquiry(
-    *, dog: Dog, user: User | None, name: str, email: str, language: str, text: str
+    *,
+    dog: Dog,
+    user: User | None,
+    name: str,
+    email: str,
+    language: str,
+    text: str,
+    submission: uuid.UUID | None = None,
 ) -> Enquiry:
     """Asks the dog's shelter. A visitor first proves the address by a link in an e-mail; until
-    then the shelter sees nothing. Raises EnquiryRefused for a dog that nobody can adopt."""
-    if dog.status not in (Dog.Status.AVAILABLE, Dog.Status.ON_HOLD):
+    then the shelter sees nothing. The same `submission` again asks nothing twice. Raises
+    EnquiryRefused for a dog that nobody can adopt, and for an address that asks too often."""
+    if dog.status not in CAN_BE_ASKED_ABOUT:
         raise EnquiryRefused("dog_gone", "Ask about another dog.", dog.slug)
+    # Of what was typed, so that the same form sent twice is one and a changed one is another.
+    pk = uuid.uuid5(submission or uuid.uuid4(), f"{dog.pk} {email} {text}")
+    lately = timezone.now() - timedelta(hours=1)
+    of_address = Enquiry.objects.filter(email__iexact=email, created_at__gte=lately)
+    if of_address.exclude(pk=pk).count() >= ENQUIRIES_AN_HOUR:
+        raise EnquiryRefused("too_many_enquiries", "Ask again in an hour.")
     proved = user is not None and user.email.lower() == email.lower()
-    enquiry = Enquiry.objects.create(
-        dog=dog,
-        shelter=dog.shelter,
-        user=user,
-        name=name,
-        email=email,
-        language=language,
-        confirmed_at=timezone.now() if proved else None,
+    enquiry, is_new = Enquiry.objects.get_or_create(
+        pk=pk,
+        defaults={
+            "dog": dog,
+            "user": user,
+            "shelter": dog.shelter,
+            "name": name,
+            "email": email,
+            "language": language,
+            "confirmed_at": timezone.now() if proved else None,
+        },
     )
+    if not is_new:
+        return enquiry
     Message.objects.create(enquiry=enquiry, from_shelter=False, by=user, text=text)
     transaction.on_commit(functools.partial(_to_shelter if proved else _ask, enquiry))
     return enquiry
@@ -68,7 +96,7 @@ def confirm_enquiry(*, token: str) -> Enquiry:
 
 
 @transaction.atomic
-def add_message(*, enquiry: Enquiry, by: User, text: str, from_shelter: bool) -> Message:
+def add_message(*, enquiry: Enquiry, by: User | None, text: str, from_shelter: bool) -> Message:
     """Another word from either side; the other hears of it. Raises EnquiryRefused."""
     if enquiry.state == Enquiry.State.CLOSED:
         raise EnquiryRefused("enquiry_closed", "Open it again first.", str(enquiry.pk))
@@ -78,6 +106,12 @@ def add_message(*, enquiry: Enquiry, by: User, text: str, from_shelter: bool) ->
     tell = _to_adopter if from_shelter else _to_shelter
     transaction.on_commit(functools.partial(tell, enquiry))
     return message
+
+
+def mark_read(*, enquiry: Enquiry) -> None:
+    """Somebody of the shelter opened it. An enquiry that is past that stays where it is."""
+    if enquiry.state == Enquiry.State.NEW:
+        set_state(enquiry=enquiry, state=Enquiry.State.READ)
 
 
 def set_state(*, enquiry: Enquiry, state: str) -> None:
@@ -96,8 +130,24 @@ def token_of(enquiry: Enquiry) -> str:
     return signing.dumps(str(enquiry.pk), salt=SALT)
 
 
+def opens(token: str, enquiry: Enquiry) -> bool:
+    """Whether the token of an e-mail opens this conversation."""
+    try:
+        pk = signing.loads(token, salt=CONVERSATION, max_age=OPENS_FOR)
+    except signing.BadSignature:
+        return False
+    return bool(pk == str(enquiry.pk))
+
+
+def address_for_adopter(enquiry: Enquiry) -> str:
+    """The conversation's path; it opens without a log-in."""
+    token = signing.dumps(str(enquiry.pk), salt=CONVERSATION)
+    return f"{reverse('enquiry', args=[enquiry.pk])}?{urlencode({'token': token})}"
+
+
 def _ask(enquiry: Enquiry) -> None:
-    _send("confirm_enquiry", enquiry, enquiry.email, token=token_of(enquiry))
+    address = f"{reverse('confirm_enquiry')}?{urlencode({'token': token_of(enquiry)})}"
+    _send("confirm_enquiry", enquiry, enquiry.email, address)
 
 
 def _to_shelter(enquiry: Enquiry) -> None:
@@ -106,14 +156,16 @@ def _to_shelter(enquiry: Enquiry) -> None:
         member.user.email for member in enquiry.shelter.memberships.select_related("user")
     ]  # fmt: skip
     for address in to:
-        _send("enquiry", enquiry, address, reply_to=enquiry.email)
+        page = reverse("inbox_enquiry", args=[enquiry.pk])
+        _send("enquiry", enquiry, address, page, reply_to=enquiry.email)
 
 
 def _to_adopter(enquiry: Enquiry) -> None:
-    _send("answer", enquiry, enquiry.email, reply_to=enquiry.shelter.email)
+    address = address_for_adopter(enquiry)
+    _send("answer", enquiry, enquiry.email, address, reply_to=enquiry.shelter.email)
 
 
-def _send(name: str, enquiry: Enquiry, to: str, *, reply_to: str = "", token: str = "") -> None:
+def _send(name: str, enquiry: Enquiry, to: str, address: str, *, reply_to: str = "") -> None:
     message = enquiry.messages.last()
     language = enquiry.language if to == enquiry.email else settings.LANGUAGE_CODE
     try:
@@ -121,7 +173,7 @@ def _send(name: str, enquiry: Enquiry, to: str, *, reply_to: str = "", token: st
             name,
             to=to,
             language=language,
-            context={"enquiry": enquiry, "message": message, "token": token},
+            context={"enquiry": enquiry, "message": message, "address": address},
             reply_to=reply_to,
         )
     except OSError:

@@ -63,6 +63,7 @@ SENTENCES: dict[str, StrPromise] = {
     "too_many_saved_searches": _("This address has as many saved searches as it can have."),
     "search_not_answered": _("This search isn't answered yet. Wait for its dogs, then save it."),
     "link_invalid": _("This link is not valid any more. Please start again on the site."),
+    "too_many_enquiries": _("That was a lot of questions at once. Please ask again in an hour."),
     "enquiry_closed": _("This enquiry is closed. Open it again to write more."),
     # Feeds
     "feed_unreachable": _("The feed's address doesn't answer. Check it, or try again later."),
