@@ -86,7 +86,9 @@ class PhotosOfDog(Call):
         dog = editable(request, slug)
         sent = PhotoUpload(data=request.data)
         sent.is_valid(raise_exception=True)
-        results = services.add_photos(dog=dog, files=sent.validated_data["photos"])
+        results = services.add_photos(
+            dog=dog, files=sent.validated_data["photos"], by=self.caller()
+        )
         photos = [result for result in results if isinstance(result, Photo)]
         refused = [result for result in results if isinstance(result, Refusal)]
         if not photos:
@@ -118,7 +120,7 @@ class OrderOfPhotos(Call):
         unknown = set(ids) - set(dog.photos.values_list("pk", flat=True))
         if unknown:
             raise ValidationError({"photos": ["These are not all photos of this dog."]})
-        services.order_photos(dog=dog, photo_ids=ids)
+        services.order_photos(dog=dog, photo_ids=ids, by=self.caller())
         photos = dog.photos.all()
         return Response(PhotoSerializer(photos, many=True, context={"request": request}).data)
 
@@ -136,7 +138,7 @@ class OnePhoto(Call):
     @extend_schema(operation_id="photos_delete", responses={204: None})
     def delete(self, request: Request, photo_id: int) -> Response:
         """Deletes a photo with everything computed from it."""
-        services.delete_photo(photo=own_photo(request, photo_id))
+        services.delete_photo(photo=own_photo(request, photo_id), by=self.caller())
         return Response(status=204)
 
 

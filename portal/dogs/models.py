@@ -218,6 +218,33 @@ class DogEvent(models.Model):
         return f"{self.dog_id} {self.kind}"
 
 
+class DogChange(models.Model):
+    """Who changed what of a dog, for its shelter's staff only. `by` nobody: a feed or a program.
+
+    `field` is a field of Dog, a trait, or one of `MORE`; `before` and `after` are its values as
+    JSON, null where there was none.
+    """
+
+    # What is no field: its first row, and its photos, of which the values are counts.
+    MORE = ("created", "photos", "photo_order")
+
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="changes")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    at = models.DateTimeField(auto_now_add=True)
+    field = models.CharField(max_length=24)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["dog", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.dog_id} {self.field}"
+
+
 def random_name() -> str:
     """An unguessable file stem: file names never come from the uploader."""
     return secrets.token_hex(16)

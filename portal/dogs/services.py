@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.core.files import File
@@ -14,7 +16,7 @@ from django.utils.text import slugify
 
 from ml.errors import PawkinError
 from portal.accounts.models import User
-from portal.dogs.models import Dog, DogEvent, Photo, TemperamentValue
+from portal.dogs.models import Dog, DogChange, DogEvent, Photo, TemperamentValue
 from portal.dogs.storage import delete_on_commit, new_files
 from portal.dogs.temperament import SCALE_TRAITS
 from portal.dogs.uploads import Refusal, read_or_refuse, read_upload
@@ -75,8 +77,9 @@ def create_dog(
         with transaction.atomic():
             dog = Dog(shelter=shelter, slug=free_slug(str(fields["name"])))
             _write_fields(dog, fields, by)
+            _note(dog, by, "created", None, None)
             _write_temperament(dog, temperament or {}, by)
-            _add_photo_rows(dog, stored, queue)
+            _add_photo_rows(dog, stored, by, queue)
             if publish:
                 publish_dog(dog=dog, by=by)
     return dog
@@ -124,12 +127,28 @@ def set_temperament(*, dog: Dog, trait: str, value: str | int | None, by: User |
 
 
 @transaction.atomic
-def bond_dogs(*, dog: Dog, other: Dog | None) -> None:
+def set_statuses(*, dogs: Sequence[Dog], status: str, by: User | None) -> list[Dog]:
+    """Gives dogs one status, all or none of them; those that can't have it, for want of a photo,
+    are left as they were and returned."""
+    left = [
+        dog for dog in dogs if status == Dog.Status.AVAILABLE and not dog.photos.all()
+    ]
+    for dog in dogs:
+        if dog not in left and dog.status != status:
+            set_status(dog=dog, status=status, by=by)
+    return left
+
+
+@transaction.atomic
+def bond_dogs(*, dog: Dog, other: Dog | None, by: User | None = None) -> None:
     """Bonds two dogs with each other and with no one else; None frees the dog."""
     if other is not None and other.pk == dog.pk:
         raise DogConflict("bond_with_itself", "Choose another dog.", str(dog.pk))
     if other is not None and other.shelter_id != dog.shelter_id:
         raise DogConflict("bond_other_shelter", "Choose a dog of the same shelter.", str(other.pk))
+    if dog.bonded_with_id != (other.pk if other else None):
+        before = dog.bonded_with.name if dog.bonded_with else None
+        _note(dog, by, "bonded_with", before, other.name if other else None)
     pair = [dog.pk] if other is None else [dog.pk, other.pk]
     now = timezone.now()
     Dog.objects.filter(bonded_with__in=pair).update(bonded_with=None, updated_at=now)
@@ -142,7 +161,11 @@ def bond_dogs(*, dog: Dog, other: Dog | None) -> None:
 
 
 def add_photos(
-    *, dog: Dog, files: Sequence[File], queue: str = Job.Queue.INTERACTIVE
+    *,
+    dog: Dog,
+    files: Sequence[File],
+    by: User | None = None,
+    queue: str = Job.Queue.INTERACTIVE,
 ) -> list[Photo | Refusal]:
     """Stores each file that can be used and has it prepared; for each of the others its refusal.
 
@@ -165,24 +188,29 @@ def add_photos(
                 stored[upload.sha256] = store.write(upload.data, folder="uploads")
                 results.append(upload.sha256)
         with transaction.atomic():
-            photos = _add_photo_rows(dog, stored, queue)
+            photos = _add_photo_rows(dog, stored, by, queue)
     # A photo that came in through another tab meanwhile has its row, and its file is not ours.
     return [photos[result] if isinstance(result, str) else result for result in results]
 
 
 @transaction.atomic
-def order_photos(*, dog: Dog, photo_ids: Sequence[int]) -> None:
+def order_photos(*, dog: Dog, photo_ids: Sequence[int], by: User | None = None) -> None:
     """Puts the dog's photos in this order; those not named follow as they were."""
     photos = {photo.pk: photo for photo in dog.photos.order_by("position", "pk")}
+    before = list(photos)
     named = [photos.pop(pk) for pk in dict.fromkeys(photo_ids) if pk in photos]
+    if [photo.pk for photo in named] != before[: len(named)]:
+        _note(dog, by, "photo_order", None, None)
     for position, photo in enumerate([*named, *photos.values()]):
         photo.position = position
         photo.save(update_fields=["position"])
 
 
 @transaction.atomic
-def delete_photo(*, photo: Photo) -> None:
+def delete_photo(*, photo: Photo, by: User | None = None) -> None:
     """Deletes the photo with its files and everything computed from it."""
+    count = Photo.objects.filter(dog=photo.dog_id).count()
+    _note(photo.dog, by, "photos", count, count - 1)
     cancel_all(kind=Job.Kind.INDEX_PHOTO, subjects=[photo.pk])
     delete_on_commit([photo.upload.name, photo.image.name, photo.thumbnail.name])
     photo.delete()
@@ -208,15 +236,23 @@ def _write_fields(dog: Dog, fields: Mapping[str, Any], by: User | None) -> None:
     unknown = fields.keys() - PLAIN_FIELDS - {"breeds", "bonded_with", "status"}
     if unknown:
         raise ValueError(f"not fields of a dog: {', '.join(sorted(unknown))}")
-    plain = fields.keys() & PLAIN_FIELDS
+    plain, is_new = sorted(fields.keys() & PLAIN_FIELDS), dog.pk is None
+    before = {} if is_new else Dog.objects.values(*plain).get(pk=dog.pk) if plain else {}
     for name in plain:
         setattr(dog, name, fields[name])
     # Only what was given: what somebody else changed meanwhile stays as it is.
-    dog.save(update_fields=None if dog.pk is None else [*plain, "updated_at"])
+    dog.save(update_fields=None if is_new else [*plain, "updated_at"])
+    for name, value in before.items():
+        if fields[name] != value:
+            _note(dog, by, name, value, fields[name])
     if "breeds" in fields:
+        if not is_new:
+            were, are = list(dog.breeds.all()), list(fields["breeds"])
+            if {breed.pk for breed in were} != {breed.pk for breed in are}:
+                _note(dog, by, "breeds", [b.slug for b in were], [b.slug for b in are])
         dog.breeds.set(fields["breeds"])
     if "bonded_with" in fields:
-        bond_dogs(dog=dog, other=fields["bonded_with"])
+        bond_dogs(dog=dog, other=fields["bonded_with"], by=by)
     if "status" in fields and fields["status"] != dog.status:
         set_status(dog=dog, status=fields["status"], by=by)
 
@@ -231,13 +267,15 @@ EVENTS: dict[str, DogEvent.Kind] = {
 
 @transaction.atomic
 def _write_status(dog: Dog, status: str, by: User | None) -> None:
-    changed = dog.status != status
+    before, changed = dog.status, dog.status != status
     kind = EVENTS.get(status)
     dog.status = status
     if status == Dog.Status.AVAILABLE and dog.listed_at is None:
         dog.listed_at = timezone.now()
         kind = DogEvent.Kind.LISTED
     dog.save(update_fields=["status", "listed_at", "updated_at"])
+    if changed:
+        _note(dog, by, "status", before, status)
     if changed and kind is not None:
         DogEvent.objects.create(dog=dog, kind=kind, by=by)
 
@@ -249,16 +287,27 @@ def _write_temperament(dog: Dog, values: Mapping[str, str | int | None], by: Use
         if value is None or value == "":
             if known:
                 known.delete()
+                _note(dog, by, trait, known.answer or known.level, None)
             continue
         scale = trait in SCALE_TRAITS
         answer, level = ("", int(value)) if scale else (str(value), None)
         if known and (known.answer, known.level) == (answer, level):
             continue  # who said it first, and when, stays
+        _note(dog, by, trait, (known.answer or known.level) if known else None, answer or level)
         TemperamentValue.objects.update_or_create(
             dog=dog,
             trait=trait,
             defaults={"answer": answer, "level": level, "set_by": by, "set_at": timezone.now()},
         )
+
+
+def _note(dog: Dog, by: User | None, field: str, before: Any, after: Any) -> None:
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, date | Decimal) else value
+
+    DogChange.objects.create(
+        dog=dog, by=by, field=field, before=plain(before), after=plain(after)
+    )
 
 
 def _touch(dog: Dog) -> None:
@@ -268,7 +317,7 @@ def _touch(dog: Dog) -> None:
 
 
 def _add_photo_rows(
-    dog: Dog, stored: Mapping[str, str], queue: str = Job.Queue.INTERACTIVE
+    dog: Dog, stored: Mapping[str, str], by: User | None, queue: str
 ) -> dict[str, Photo]:
     """Rows for uploads (sha256 → stored name), after the dog's other photos."""
     if not stored:
@@ -285,4 +334,7 @@ def _add_photo_rows(
             enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=queue)
             photos[sha256] = photo
             position += 1
+    count = dog.photos.count()
+    if len(photos) > len(there):
+        _note(dog, by, "photos", count - len(photos) + len(there), count)
     return photos

@@ -139,7 +139,7 @@ def add_files(
     request: SignedInRequest, dog: Dog, files: list[UploadedFile], *, there_is_fine: bool = False
 ) -> list[Refusal]:
     """Adds the files that can be used and says of each of the others why not."""
-    results = services.add_photos(dog=dog, files=files)
+    results = services.add_photos(dog=dog, files=files, by=request.user)
     refused = [result for result in results if isinstance(result, Refusal)]
     if there_is_fine:
         refused = [refusal for refusal in refused if refusal.code != "photo_already_there"]
@@ -236,7 +236,7 @@ def dog_bond(request: SignedInRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, str(form.errors["other"][0]))
         return redirect("staff:dog_edit", slug=slug)
-    services.bond_dogs(dog=dog, other=form.cleaned_data["other"])
+    services.bond_dogs(dog=dog, other=form.cleaned_data["other"], by=request.user)
     if dog.bonded_with:
         words = {"name": dog.name, "other": dog.bonded_with.name}
         messages.success(request, _("%(name)s and %(other)s are shown together.") % words)
@@ -302,7 +302,8 @@ def photo_add(request: SignedInRequest, slug: str) -> HttpResponse:
 def photo_order(request: SignedInRequest, slug: str) -> HttpResponse:
     dog = editable_dog(request, slug)
     ids = request.POST.get("order", "").split(",")
-    services.order_photos(dog=dog, photo_ids=[int(pk) for pk in ids if pk.isdecimal()])
+    named = [int(pk) for pk in ids if pk.isdecimal()]
+    services.order_photos(dog=dog, photo_ids=named, by=request.user)
     return answer_photos(request, dog)
 
 
@@ -315,7 +316,7 @@ def editable_photo(request: SignedInRequest, photo_id: int) -> Photo:
 @require_POST
 def photo_delete(request: SignedInRequest, photo_id: int) -> HttpResponse:
     photo = editable_photo(request, photo_id)
-    services.delete_photo(photo=photo)
+    services.delete_photo(photo=photo, by=request.user)
     return answer_photos(request, photo.dog)
 
 
