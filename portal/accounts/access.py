@@ -65,4 +65,4 @@ def start_page(user: User) -> str:
     """The address of the page a user's work begins at."""
     if user.is_admin:
         return reverse("manage:overview")
-    return reverse("staff:dogs") if works_for_shelter(user) else reverse("home")
+    return reverse("staff:home") if works_for_shelter(user) else reverse("home")

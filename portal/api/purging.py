@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.api.services import forget_calls
+from portal.dogs.pieces import expire_uploads
 from portal.enquiries.services import forget_unconfirmed
 from portal.insights.services import forget_predictions
 from portal.matching import services
@@ -14,6 +15,7 @@ def purge_expired() -> dict[str, int]:
     return {
         "searches": services.expire_queries(),
         "saved_searches": services.expire_saved_searches(),
+        "photos_in_pieces": expire_uploads(),
         "unconfirmed_enquiries": forget_unconfirmed(),
         "predictions": forget_predictions(),
         "answers_to_calls": forget_calls(),

@@ -259,9 +259,14 @@ class NewDogForm(DogForm):
         """Which of the two buttons was pressed."""
         return self.data.get("action") == "publish"
 
+    @property
+    def uploads(self) -> list[str]:
+        """Ids of photos that came in pieces before the form."""
+        return list(self.data.getlist("uploads"))  # type: ignore[attr-defined]
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        if self.publishes and not values.get("photos"):
+        if self.publishes and not values.get("photos") and not self.uploads:
             self.add_error(
                 "photos",
                 forms.ValidationError(

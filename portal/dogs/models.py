@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -309,3 +310,34 @@ class Photo(models.Model):
         """Whether trying again is of use: it was not found fit, and its file is still there."""
         settled = self.state in (self.State.FAILED, self.State.NO_DOG)
         return settled and bool(self.upload or self.image)
+
+
+class PartialUpload(models.Model):
+    """A photo on its way in pieces, so that a lost connection costs one piece and no photo.
+
+    Each piece is a file of its own, in order; `dog` is the one it is for, if that exists already.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(max_length=200)
+    length = models.PositiveIntegerField()
+    received = models.PositiveIntegerField(default=0)
+    pieces = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(received__lte=F("length"), length__gt=0),
+                name="upload_is_no_longer_than_said",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.received}/{self.length}"
+
+    @property
+    def is_complete(self) -> bool:
+        return self.received == self.length

@@ -130,9 +130,7 @@ def set_temperament(*, dog: Dog, trait: str, value: str | int | None, by: User |
 def set_statuses(*, dogs: Sequence[Dog], status: str, by: User | None) -> list[Dog]:
     """Gives dogs one status, all or none of them; those that can't have it, for want of a photo,
     are left as they were and returned."""
-    left = [
-        dog for dog in dogs if status == Dog.Status.AVAILABLE and not dog.photos.all()
-    ]
+    left = [dog for dog in dogs if status == Dog.Status.AVAILABLE and not dog.photos.all()]
     for dog in dogs:
         if dog not in left and dog.status != status:
             set_status(dog=dog, status=status, by=by)
@@ -305,9 +303,7 @@ def _note(dog: Dog, by: User | None, field: str, before: Any, after: Any) -> Non
     def plain(value: Any) -> Any:
         return str(value) if isinstance(value, date | Decimal) else value
 
-    DogChange.objects.create(
-        dog=dog, by=by, field=field, before=plain(before), after=plain(after)
-    )
+    DogChange.objects.create(dog=dog, by=by, field=field, before=plain(before), after=plain(after))
 
 
 def _touch(dog: Dog) -> None:

@@ -1,13 +1,19 @@
 from django.urls import path
 
-from portal.dogs import views
+from portal.dogs import resumable, start, views
 
 app_name = "staff"
 
 urlpatterns = [
-    path("", views.dogs, name="dogs"),
+    path("", start.home, name="home"),
+    path("dogs/", views.dogs, name="dogs"),
+    path("dogs/statuses/", start.set_statuses, name="set_statuses"),
+    path("uploads/", resumable.create, name="uploads"),
+    path("uploads/<uuid:upload_id>/", resumable.upload, name="upload"),
+    path("photos/retry/", start.retry_all, name="retry_all"),
     path("dogs/new/", views.dog_new, name="dog_new"),
     path("dogs/<str:slug>/", views.dog_edit, name="dog_edit"),
+    path("dogs/<str:slug>/changes/", start.changes, name="changes"),
     path("dogs/<str:slug>/status/", views.dog_status, name="dog_status"),
     path("dogs/<str:slug>/bond/", views.dog_bond, name="dog_bond"),
     path("dogs/<str:slug>/photos/", views.photos, name="photos"),

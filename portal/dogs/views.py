@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.db.models import Count, Exists, OuterRef, Prefetch
@@ -19,16 +20,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from portal.accounts.access import SignedInRequest, staff_required
-from portal.dogs import services
+from portal.dogs import pieces, services
 from portal.dogs.forms import BondForm, DogForm, NewDogForm, TemperamentForm
+from portal.dogs.history import lines
 from portal.dogs.models import Breed, Dog, Photo
+from portal.dogs.start import LATEST, TROUBLE
 from portal.dogs.uploads import Refusal
 from portal.jobs.messages import sentence
 from portal.shelters.models import Shelter
 
 PAGE_SIZE = 30
-# What staff have to look at; a waiting photo only needs a moment.
-TROUBLE = (Photo.State.NO_DOG, Photo.State.UNREADABLE, Photo.State.FAILED)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def dogs(request: SignedInRequest) -> HttpResponse:
             "status": status,
             "name": name,
             "shelters": shelters,
+            "statuses": [s for s in Dog.Status if s != Dog.Status.DRAFT],
         },
     )
 
@@ -120,7 +122,10 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
     except IntegrityError:
         # The same form came before; if that was cut short, what it lacks is done now.
         dog = Dog.objects.get(shelter=shelter, external_id=fields["external_id"])
-    refused = add_files(request, dog, form.cleaned_data["photos"], there_is_fine=True)
+    uploads = pieces.arrived(owner=request.user, ids=form.uploads)
+    files = [*map(pieces.assembled, uploads), *form.cleaned_data["photos"]]
+    refused = add_files(request, dog, files, there_is_fine=True)
+    pieces.discard(uploads=uploads)
     if not form.publishes:
         messages.success(request, _("Saved as a draft. Only your shelter can see it."))
     elif dog.photos.exists():
@@ -136,7 +141,7 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
 
 
 def add_files(
-    request: SignedInRequest, dog: Dog, files: list[UploadedFile], *, there_is_fine: bool = False
+    request: SignedInRequest, dog: Dog, files: Sequence[File], *, there_is_fine: bool = False
 ) -> list[Refusal]:
     """Adds the files that can be used and says of each of the others why not."""
     results = services.add_photos(dog=dog, files=files, by=request.user)
@@ -205,6 +210,7 @@ def dog_edit(request: SignedInRequest, slug: str) -> HttpResponse:
             "bond": BondForm(dog=dog),
             "statuses": Dog.Status,
             "breeds": Breed.objects.all(),
+            "changes": lines(dog.changes.select_related("dog", "by")[:LATEST]),
         },
         status=422 if form.is_bound else 200,
     )

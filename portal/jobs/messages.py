@@ -52,6 +52,8 @@ SENTENCES: dict[str, StrPromise] = {
     # The photos of a listed dog
     "photo_already_there": _("This dog already has this photo. Please choose another one."),
     "too_many_photos": _("This dog has as many photos as it can have. Delete one to add another."),
+    "too_many_uploads": _("Many photos wait for their dogs. Save this dog, then add more."),
+    "upload_elsewhere": _("This photo is being sent twice. Leave one of the two windows."),
     "failed": _("We couldn't prepare this photo. Try again, or upload another one."),
     # Dogs
     "bond_other_shelter": _("Bonded dogs live in one shelter. Choose a dog of the same shelter."),

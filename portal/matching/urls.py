@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.matching import keeping, links, photos, survey, views
+from portal.matching import hints, keeping, links, photos, survey, views
 from portal.matching.login import Login
 
 urlpatterns = [
@@ -29,5 +29,7 @@ urlpatterns = [
     path("dogs/<str:slug>/similar/save/", keeping.save_dog, name="save_dog"),
     path("dogs/<str:slug>/keep/", keeping.keep, name="keep"),
     path("dogs/<str:slug>/sheet/", views.sheet, name="sheet"),
+    path("staff/photo-hints/", hints.photo_hints, name="photo_hints"),
+    path("staff/photo-hints/<uuid:query_id>/", hints.photo_hint, name="photo_hint"),
     path("photos/<str:name>/<str:size>/", photos.photo, name="photo"),
 ]

@@ -2,30 +2,7 @@
 // Large photos are made smaller first, so that a phone's uplink is not what a person waits for and
 // the place where the photo was taken never leaves the device.
 
-const MAX_SIDE = 1600;
-const SMALL_ENOUGH = 1_000_000;
-
-async function smaller(file) {
-  if (file.size <= SMALL_ENOUGH) return file;
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return file; // Not a picture that this browser knows: the server decides.
-  }
-  const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(bitmap.width * scale);
-  canvas.height = Math.round(bitmap.height * scale);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#fff"; // JPEG has no transparency.
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
-  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
-  return blob && blob.size < file.size ? new File([blob], "photo.jpg", { type: "image/jpeg" }) : file;
-}
+import { smaller } from "./smaller.js";
 
 function show(form, file) {
   const preview = form.querySelector("[data-preview]");

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.stack import Stack
 
@@ -80,7 +80,10 @@ def test_a_dog_listed_from_a_phone_is_found_and_gone_once_adopted(
     phone: Callable[..., Page], photo: Path, pictures: Path
 ) -> None:
     staff, adopter = phone("staff"), phone()
-    expect(staff.get_by_role("heading", level=1)).to_have_text("My dogs")
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Hanbit Shelter")
+    fits(staff)
+    staff.screenshot(path=pictures / "staff-start.png")
+    staff.get_by_role("link", name="Dogs", exact=True).click()
     expect(staff.locator(".dog-row").first).to_be_visible()
     fits(staff)
     staff.screenshot(path=pictures / "staff-dogs.png")
@@ -88,6 +91,9 @@ def test_a_dog_listed_from_a_phone_is_found_and_gone_once_adopted(
     staff.get_by_role("link", name="New dog").click()
     staff.locator("input[name=photos]").set_input_files(photo)
     expect(staff.locator(".chooser-photos img")).to_have_count(1)
+    expect(staff.locator("#photo-hints .chip, #photo-hints .muted").first).to_be_visible()
+    expect(staff.locator("#photo-hints")).not_to_contain_text("Looking", timeout=SOON)
+    expect(staff.locator("#photo-hints")).to_contain_text("Is this dog listed already?")
     staff.get_by_label("Name", exact=True).fill("Byeolnim")
     answer(staff, "Sex", "female")
     staff.get_by_label("years", exact=True).fill("3")
@@ -123,6 +129,7 @@ def test_a_mistake_costs_neither_the_photos_nor_the_words(
     staff.get_by_role("button", name="Leave this photo out: notes.txt").click()
     expect(staff.locator(".chooser-photos li")).to_have_count(1)
     chooser.set_input_files({"name": "list.txt", "mimeType": "text/plain", "buffer": b"bread"})
+    expect(staff.get_by_text("This file is not a photo.")).to_be_visible()
 
     staff.get_by_label("Weight", exact=True).fill("900")
     staff.get_by_label("Description").fill("Sleeps in the sun")
@@ -136,7 +143,6 @@ def test_a_mistake_costs_neither_the_photos_nor_the_words(
     staff.get_by_label("Weight", exact=True).fill("9")
     staff.get_by_role("button", name="Save as draft").click()
     expect(staff.get_by_role("heading", level=1)).to_have_text("Haru")
-    expect(staff.get_by_text("list.txt: This file is not a photo.")).to_be_visible()
     expect(staff.locator(".tile")).to_have_count(1)
     expect(staff.get_by_text("Only your shelter can see it.", exact=True)).to_be_visible()
 
@@ -167,6 +173,94 @@ def test_listing_a_dog_needs_no_script(phone: Callable[..., Page], photo: Path) 
     staff.get_by_role("button", name="Save as draft").click()
     expect(staff.get_by_role("heading", level=1)).to_have_text("Dubu")
     expect(staff.locator(".tile")).to_have_count(1)
+
+
+def test_three_photos_and_a_name_are_soon_listed(
+    phone: Callable[..., Page], drawn_dogs: Path, tmp_path: Path
+) -> None:
+    """At most twelve clicks, fields and choices from the start page to a listed dog."""
+    photos = []
+    for number, source in enumerate(sorted(drawn_dogs.rglob("*.jpg"))[:3]):
+        path = tmp_path / f"{number}.jpg"
+        with Image.open(source) as image:
+            ImageOps.flip(image.convert("RGB")).save(path, quality=90)
+        photos.append(path)
+    staff = phone("staff")
+    done = 0
+
+    def act(_result: object) -> None:
+        nonlocal done
+        done += 1
+
+    act(staff.get_by_role("link", name="New dog").click())
+    for path in photos:  # as a phone's camera gives them
+        act(staff.locator("input[name=photos]").set_input_files(path))
+    act(staff.get_by_label("Name", exact=True).fill("Mongsil"))
+    act(answer(staff, "Sex", "female"))
+    act(staff.get_by_label("years", exact=True).fill("2"))
+    act(staff.get_by_label("Weight", exact=True).fill("7"))
+    act(answer(staff, "Good with children", "yes"))
+    act(staff.get_by_role("button", name="List this dog").click())
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Mongsil")
+    expect(staff.get_by_text("Can be adopted", exact=True)).to_be_visible()
+    expect(staff.locator(".tile")).to_have_count(3)
+    assert done <= 12
+
+
+def test_a_lost_connection_costs_no_photo(
+    phone: Callable[..., Page], photo: Path, tmp_path: Path
+) -> None:
+    staff = phone("staff")
+    staff.goto("/staff/dogs/new/")
+    staff.get_by_label("Name", exact=True).fill("Gureum")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Gureum")
+
+    large = tmp_path / "large.jpg"
+    Image.effect_noise((1800, 1800), 120).convert("RGB").save(large, quality=95)
+    assert large.stat().st_size > 3 * 512 * 1024
+    offsets, lost = [], True
+
+    def wire(route: Route) -> None:
+        offset = int(route.request.headers.get("upload-offset", "0"))
+        if route.request.method == "PATCH" and offset:
+            offsets.append(offset)
+            if lost:
+                route.abort("internetdisconnected")
+                return
+        route.continue_()
+
+    staff.route("**/staff/uploads/**", wire)
+    staff.locator("input[name=photos]").set_input_files([photo, large])
+    expect(staff.get_by_text("waiting for the connection")).to_be_visible()
+    expect(staff.locator(".tile")).to_have_count(1)
+    # What had come of the large one is not sent again, not even after the page is loaded anew.
+    staff.reload()
+    expect(staff.locator(".tile")).to_have_count(1)
+    lost = False
+    staff.locator("input[name=photos]").set_input_files(large)
+    expect(staff.locator(".tile")).to_have_count(2, timeout=SOON)
+    assert min(offsets) == 512 * 1024
+    assert offsets[-1] > 2 * 512 * 1024
+
+
+def test_several_dogs_at_once(phone: Callable[..., Page]) -> None:
+    staff = phone("staff")
+    for name in ("Hana", "Duul"):
+        staff.goto("/staff/dogs/new/")
+        staff.get_by_label("Name", exact=True).fill(name)
+        staff.get_by_role("button", name="Save as draft").click()
+        expect(staff.get_by_role("heading", level=1)).to_have_text(name)
+    staff.goto("/staff/dogs/?status=draft")
+    expect(staff.get_by_label("Ticked dogs:")).to_be_hidden()
+    for name in ("Hana", "Duul"):
+        staff.get_by_label(f"Tick {name}").check()
+    staff.get_by_label("Ticked dogs:").select_option("withdrawn")
+    staff.get_by_role("button", name="Change", exact=True).click()
+    expect(staff.get_by_role("heading", level=1)).to_have_text("Change 2 dogs to: withdrawn?")
+    fits(staff)
+    staff.get_by_role("button", name="Yes, change them").click()
+    expect(staff.get_by_role("status").first).to_contain_text("2 dogs are now: withdrawn.")
 
 
 @pytest.mark.parametrize("address", ["/staff/", "/staff/dogs/new/", "/manage/", "/manage/jobs/"])

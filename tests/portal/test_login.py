@@ -26,8 +26,8 @@ def log_in(client, email, password="secret", **more):
 @pytest.mark.parametrize(
     ("email", "view"),
     [
-        ("staff@example.org", "staff:dogs"),
-        ("STAFF@example.org", "staff:dogs"),
+        ("staff@example.org", "staff:home"),
+        ("STAFF@example.org", "staff:home"),
         ("adopter@example.org", "home"),
         ("admin@example.org", "manage:overview"),
     ],
@@ -47,7 +47,7 @@ def test_the_page_that_was_asked_for_comes_first(client, users):
 
 def test_nobody_is_sent_to_another_site(client, users):
     answer = log_in(client, "staff@example.org", next="https://elsewhere.example/")
-    assert answer["Location"] == reverse("staff:dogs")
+    assert answer["Location"] == reverse("staff:home")
 
 
 @pytest.mark.parametrize("email", ["staff@example.org", "nobody@example.org"])
@@ -60,16 +60,16 @@ def test_a_wrong_password_tells_nothing_about_the_address(client, users, email):
 def test_the_navigation_shows_what_the_role_can_do(client, users):
     def links():
         text = client.get(reverse("login"), follow=True).content.decode()
-        return [view for view in ("staff:dogs", "manage:overview") if f'"{reverse(view)}"' in text]
+        return [view for view in ("staff:home", "manage:overview") if f'"{reverse(view)}"' in text]
 
     found = {}
     for email in ("staff@example.org", "adopter@example.org", "admin@example.org"):
         client.login(username=email, password="secret")
         found[email.partition("@")[0]] = links()
     assert found == {
-        "staff": ["staff:dogs"],
+        "staff": ["staff:home"],
         "adopter": [],
-        "admin": ["staff:dogs", "manage:overview"],
+        "admin": ["staff:home", "manage:overview"],
     }
 
 
