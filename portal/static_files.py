@@ -1,6 +1,6 @@
 """How static files are named on a server: each carries its content's hash and is kept for ever."""
 
-from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ignore[import-untyped]
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):

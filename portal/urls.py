@@ -1,10 +1,14 @@
 """The addresses of the site; each app names its own."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.api.predecessors import Predict, Predictions
 from portal.health import alive, health
+
+# Raw rows ask for the same log-in as all other pages, second factor included.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
@@ -16,7 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.matching.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("portal.publishing.urls")),
+    path("", include("portal.shelters.urls")),
     path("", include("portal.enquiries.urls")),
+    path("", include("portal.api.own_urls")),
     path("api/v1/", include("portal.api.urls")),
     path("staff/", include("portal.dogs.urls")),
     path("staff/", include("portal.feeds.urls")),

@@ -1,7 +1,10 @@
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
+from django.forms import ModelForm
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
@@ -37,5 +40,13 @@ class Users(UserAdmin):
             {"fields": ["email", "display_name", "usable_password", "password1", "password2"]},
         ),
     ]
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        """An admin vouches for the address."""
+        super().save_model(request, obj, form, change)
+        EmailAddress.objects.update_or_create(
+            user=obj, primary=True, defaults={"email": obj.email.lower(), "verified": True}
+        )
+
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = []

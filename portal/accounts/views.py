@@ -1,32 +1,27 @@
-"""Logging in and out."""
+"""A user's own page; logging in and all around it is allauth's, in our look."""
 
 from __future__ import annotations
 
-from django import forms
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.utils.translation import gettext_lazy as _
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
-from portal.accounts.access import start_page
-from portal.accounts.models import User
-
-
-class LoginForm(AuthenticationForm):
-    username = forms.EmailField(
-        label=_("e-mail address"),
-        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
-    )
-    error_messages = {
-        "invalid_login": _("This e-mail address and password don't belong together. Try again."),
-        "inactive": _("This account is closed. Please ask your shelter's admin."),
-    }
+from portal.accounts.access import SignedInRequest, required
+from portal.accounts.forms import AccountForm
 
 
-class Login(LoginView):
-    template_name = "accounts/login.html"
-    authentication_form = LoginForm
-    redirect_authenticated_user = True
-
-    def get_default_redirect_url(self) -> str:
-        user = self.request.user
-        return start_page(user) if isinstance(user, User) else super().get_default_redirect_url()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@required(lambda user: user.is_authenticated)
+def account(request: SignedInRequest) -> HttpResponse:
+    """Name and language, and links to all else that is one's own."""
+    form = AccountForm(request.POST if request.method == "POST" else None, instance=request.user)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("account")
+    status = 422 if form.is_bound else 200
+    return render(request, "accounts/account.html", {"form": form}, status=status)

@@ -67,6 +67,12 @@ SENTENCES: dict[str, StrPromise] = {
     "link_invalid": _("This link is not valid any more. Please start again on the site."),
     "too_many_enquiries": _("That was a lot of questions at once. Please ask again in an hour."),
     "enquiry_closed": _("This enquiry is closed. Open it again to write more."),
+    # Members and accounts
+    "last_member": _("A shelter needs somebody who works for it. Invite somebody else first."),
+    "already_member": _("This person works for the shelter already."),
+    "too_many_invitations": _("That was a lot of invitations at once. Go on in an hour."),
+    "other_address": _("This invitation is for another address. Log in with that one."),
+    "last_admin": _("Somebody has to look after Pawkin. Make somebody else an admin first."),
     # Feeds
     "feed_unreachable": _("The feed's address doesn't answer. Check it, or try again later."),
     "feed_key_refused": _("The feed refused its key. Enter the key again."),

@@ -1,11 +1,9 @@
 from django.urls import path
 
 from portal.matching import hints, keeping, links, photos, survey, views
-from portal.matching.login import Login
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("login/", Login.as_view(), name="login"),
     path("saved-searches/confirm/", links.confirm_search, name="confirm_search"),
     path("saved-searches/unsubscribe/", links.unsubscribe, name="unsubscribe"),
     path("favourites/", keeping.favourites, name="favourites"),

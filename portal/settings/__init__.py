@@ -1,5 +1,6 @@
 """Settings, one module a concern, all read from the environment."""
 
+from .accounts import *  # noqa: F403
 from .api import *  # noqa: F403
 from .database import *  # noqa: F403
 from .environment import *  # noqa: F403

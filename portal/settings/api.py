@@ -21,7 +21,7 @@ __all__ = [
 # Counts of requests are shared by all web processes where there is a Redis.
 CACHES: dict[str, Any] = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        {"BACKEND": "portal.cache.ForgivingCache", "LOCATION": REDIS_URL}
         if REDIS_URL.startswith(("redis://", "rediss://"))
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )

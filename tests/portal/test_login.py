@@ -20,7 +20,7 @@ def users(shelter):
 
 
 def log_in(client, email, password="secret", **more):
-    return client.post(reverse("login"), {"username": email, "password": password, **more})
+    return client.post(reverse("login"), {"login": email, "password": password, **more})
 
 
 @pytest.mark.parametrize(

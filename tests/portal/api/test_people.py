@@ -54,7 +54,7 @@ def test_what_a_visitor_kept_is_theirs_after_logging_in(make_dog, adopter, clien
     for dog in (bori, nara):
         services.keep_dog(dog=dog, owner=None, owner_key=session.session_key)
     services.keep_dog(dog=bori, owner=adopter)
-    sent = {"username": adopter.email, "password": "secret"}
+    sent = {"login": adopter.email, "password": "secret"}
     assert client.post(reverse("login"), sent).status_code == 302
     assert set(Favourite.objects.filter(owner=adopter).values_list("dog", flat=True)) == {
         bori.pk, nara.pk,
