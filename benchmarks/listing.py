@@ -18,7 +18,7 @@ STATE = re.compile(r'<li class="tile">.*?<p class="state [^>]*>([^<]+)</p>', re.
 
 def log_in(visitor: Visitor, address: str, password: str) -> None:
     form = visitor.get("/login/").form("/login/")
-    page = visitor.submit(form, {"username": address, "password": password})
+    page = visitor.submit(form, {"login": address, "password": password})
     if page.path.startswith("/login/"):
         raise RuntimeError(f"{address} could not log in")
 

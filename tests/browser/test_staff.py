@@ -50,7 +50,7 @@ def log_in(page: Page, address: str, password: str) -> None:
     page.get_by_label("E-mail address").fill(address)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.get_by_role("link", name="My account")).to_be_visible()
 
 
 def fits(page: Page) -> None:
