@@ -7,14 +7,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import content, end_to_end, listing, machine, parallel
+from benchmarks import content, end_to_end, listing, machine, pages, parallel
 from benchmarks.installation import Installation
 from benchmarks.report import Figure, write
 
 PREPARE_SECONDS = 3600
 # The first searches fill caches that stay filled; a newcomer's first one is told apart.
 WARMING = 3
-WHAT = ("end_to_end", "listing", "similar_dog")
+WHAT = ("end_to_end", "listing", "similar_dog", "pages")
 
 
 def main() -> int:
@@ -59,6 +59,16 @@ def main() -> int:
                 seconds, states = listing.measure(server.url, server.logins()["staff"], second)
                 figure = Figure(f"listing to searchable, {options.dogs} dogs", seconds)
                 keep("listing", figure, place, Counter(states), facts)
+            if "pages" in options.what:
+                crowd = pages.fill(server, options.crowd)
+                taken = pages.measure(server.url, warming[0], options.number)
+                figures = [
+                    Figure(f"page: {name}, {crowd} dogs", values) for name, values in taken.items()
+                ]
+                path = write("pages", figures, place, **facts)
+                for one in figures:
+                    print(f"{one.what}: median {one.median:.3f} s, 95 % {one.p95:.3f} s")
+                print(path, flush=True)
     return 0
 
 
@@ -68,9 +78,10 @@ def parse_options() -> argparse.Namespace:
         "what",
         nargs="*",
         help="end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
-        "at once",
+        "at once; pages: what adopters open, with --crowd dogs",
     )
     parser.add_argument("--dogs", type=int, default=500, help="how many are listed (default 500)")
+    parser.add_argument("--crowd", type=int, default=5000, help="dogs for pages (default 5000)")
     parser.add_argument("--photos", type=Path, help="a folder of photos to list and search with")
     parser.add_argument("--number", type=int, default=40, help="measurements (default 40)")
     options = parser.parse_args()

@@ -37,7 +37,7 @@ class Figure:
     def line(self, machine: dict[str, Any]) -> str:
         place = f"{machine['processor']}, {machine['cores']} cores"
         return (
-            f"| {self.what} | {self.median:.2f} s | {self.p95:.2f} s | {len(self.seconds)} "
+            f"| {self.what} | {self.median:.3g} s | {self.p95:.3g} s | {len(self.seconds)} "
             f"| {place} | {machine['commit']} | {machine['date']} |\n"
         )
 

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.stack import Stack, eventually
 
@@ -90,6 +91,22 @@ def test_from_a_photo_to_a_dog(page: Page, photo: Path, pictures: Path) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 404
+
+
+def test_the_first_page_is_light(page: Page) -> None:
+    """At most 150 KB before photos, as they travel."""
+    sizes: dict[str, int] = {}
+
+    def weigh(request: Request) -> None:
+        path = urlsplit(request.url).path
+        if not path.startswith(("/photos/", "/static/examples/")):
+            sizes[path] = request.sizes()["responseBodySize"]
+
+    page.on("requestfinished", weigh)
+    page.goto("/")
+    page.wait_for_load_state("networkidle")
+    assert len(sizes) > 8
+    assert sum(sizes.values()) <= 150_000, sizes
 
 
 def test_an_example_is_one_click_away(page: Page, pictures: Path) -> None:
