@@ -22,7 +22,12 @@ def store_seen(
         return services.store_rejection(photo=photo, version=version, code=rejection_code(seen))
     vector, points, box = as_rows(seen, image)
     return services.store_features(
-        photo=photo, version=version, vector=vector, points=points, box=box
+        photo=photo,
+        version=version,
+        vector=vector,
+        points=points,
+        box=box,
+        breeds=seen.breeds.likely if seen.breeds else None,
     )
 
 

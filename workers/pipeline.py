@@ -23,7 +23,7 @@ from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
 from portal.matching.queries import active_version, candidates
-from workers import alerts, feeds, people, pictures, reindexing, webhooks
+from workers import alerts, duplicates, feeds, people, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
 from workers.runtime import runtime, spec_of
@@ -244,4 +244,5 @@ WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.IMPORT_FEED: feeds.import_feed,
     Job.Kind.ALERT: alerts.alert,
     Job.Kind.DELIVER: webhooks.deliver,
+    Job.Kind.FIND_DUPLICATES: duplicates.find_duplicates,
 }

@@ -35,6 +35,7 @@ reindex = shared_task(name="workers.tasks.reindex")(run)
 import_feed = shared_task(name="workers.tasks.import_feed")(run)
 alert = shared_task(name="workers.tasks.alert")(run)
 deliver = shared_task(name="workers.tasks.deliver")(run)
+find_duplicates = shared_task(name="workers.tasks.find_duplicates")(run)
 
 
 @shared_task(name="workers.tasks.sweep_jobs")
@@ -73,8 +74,20 @@ def deliver_webhooks() -> None:
         enqueue(kind=Job.Kind.DELIVER, subject=pk, queue=Job.Queue.BATCH)
 
 
+@shared_task(name="workers.tasks.look_for_duplicates")
+def look_for_duplicates() -> None:
+    """Once a day: dogs that somebody may have listed twice."""
+    services.start_looking()
+
+
 @shared_task(name="workers.tasks.expire_queries")
 def expire_queries() -> None:
     purge_expired()
-    kinds = [Job.Kind.ANSWER_QUERY, Job.Kind.RANK, Job.Kind.ALERT, Job.Kind.DELIVER]
+    kinds = [
+        Job.Kind.ANSWER_QUERY,
+        Job.Kind.RANK,
+        Job.Kind.ALERT,
+        Job.Kind.DELIVER,
+        Job.Kind.FIND_DUPLICATES,
+    ]
     forget(kinds=kinds, older_than=KEPT_FOR)

@@ -34,6 +34,7 @@ STATUS_BY_CODE = {
     "unsupported_format": 415,
     "search_expired": 410,
     "dog_gone": 410,
+    "nothing_paused": 409,
     "reindex_running": 409,
     "photos_missing": 409,
     "no_active_version": 503,

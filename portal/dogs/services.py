@@ -215,13 +215,13 @@ def delete_photo(*, photo: Photo, by: User | None = None) -> None:
 
 
 @transaction.atomic
-def retry_photo(*, photo: Photo) -> Job:
+def retry_photo(*, photo: Photo, queue: str = Job.Queue.INTERACTIVE) -> Job:
     """Has the photo prepared again. Raises DogConflict when its file is gone."""
     if not (photo.upload or photo.image):
         raise DogConflict("file_missing", "Upload the photo again.", str(photo.pk))
     photo.state, photo.error_code = Photo.State.WAITING, ""
     photo.save(update_fields=["state", "error_code"])
-    return enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=Job.Queue.INTERACTIVE)
+    return enqueue(kind=Job.Kind.INDEX_PHOTO, subject=photo.pk, queue=queue)
 
 
 def free_slug(name: str) -> str:

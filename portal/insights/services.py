@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.utils import timezone
 
 from portal.insights.models import Prediction
 from portal.matching.models import Match, Query
+from portal.matching.queries import retention
 
 
 def log_prediction(*, query: Query) -> None:
@@ -25,11 +25,12 @@ def log_prediction(*, query: Query) -> None:
         breed=found.breeds[0][0] if found.breeds else "",
         dog_id=best.dog_id if best else None,
         score=best.score if best else None,
+        band=best.band if best else "",
         milliseconds=max(0, round(passed.total_seconds() * 1000)),
     )
 
 
 def forget_predictions() -> int:
-    """Deletes what is older than the setting PREDICTIONS_KEPT_DAYS; the number of it."""
-    before = timezone.now() - timedelta(days=settings.PREDICTIONS_KEPT_DAYS)
+    """Deletes what is older than is to be kept; the number of it."""
+    before = timezone.now() - timedelta(days=retention().predictions_days)
     return Prediction.objects.filter(at__lt=before).delete()[0]

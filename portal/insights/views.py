@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.access import SignedInRequest, admin_required
@@ -26,12 +27,14 @@ from portal.insights.charts import jobs_chart, wait_chart
 from portal.insights.reindexing import latest_reindex
 from portal.jobs import services as jobs_services
 from portal.jobs.messages import sentence
-from portal.jobs.models import Job
+from portal.jobs.models import Job, JobQuerySet
 from portal.matching import services
 from portal.matching.models import Embedding, ModelVersion, Rejection
 from portal.matching.queries import missing_photos
 
 JOBS_A_PAGE = 50
+# Jobs tried again at once: each costs a message.
+RETRIES = 1000
 # A reindex is asked for again on the overview; an adopter's search that failed has no photo left.
 REPEATABLE = (Job.Kind.INDEX_PHOTO, Job.Kind.RANK)
 
@@ -76,11 +79,14 @@ def versions_context() -> dict[str, Any]:
         )
     )
     progress = latest_reindex()
+    building = next((v for v in versions if v.state == ModelVersion.State.BUILDING), None)
     return {
         "versions": [(version, missing_photos(version).count()) for version in versions],
         "live": next((v for v in versions if v.state == ModelVersion.State.ACTIVE), None),
         "names": list(dict.fromkeys(version.name for version in versions)),
         "progress": progress,
+        # Being built and nobody at it: somebody has paused it.
+        "paused": building if building and not (progress and progress.job.is_open) else None,
         "version_built": progress
         and next((v for v in versions if str(v.pk) == progress.job.subject), None),
     }
@@ -117,6 +123,23 @@ def reindex(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def reindex_cancel(request: SignedInRequest, version_id: int) -> HttpResponse:
     services.cancel_reindex(version=get_object_or_404(ModelVersion, pk=version_id))
+    return answer_versions(request)
+
+
+@admin_required
+@require_POST
+def reindex_pause(request: SignedInRequest, version_id: int) -> HttpResponse:
+    services.pause_reindex(version=get_object_or_404(ModelVersion, pk=version_id))
+    return answer_versions(request)
+
+
+@admin_required
+@require_POST
+def reindex_resume(request: SignedInRequest, version_id: int) -> HttpResponse:
+    try:
+        services.resume_reindex(version=get_object_or_404(ModelVersion, pk=version_id))
+    except services.VersionConflict as conflict:
+        messages.error(request, sentence(conflict.code))
     return answer_versions(request)
 
 
@@ -180,11 +203,14 @@ def job_rows(jobs: Iterable[Job]) -> list[JobRow]:
 @admin_required
 @require_GET
 def jobs(request: SignedInRequest) -> HttpResponse:
-    """Every job, newest first; `state` and `kind` narrow them."""
+    """Every job, newest first; `state`, `kind` and `code` narrow them."""
     found = Job.objects.all()
-    state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
+    state, kind, code = (request.GET.get(name, "") for name in ("state", "kind", "code"))
     if kind in Job.Kind.values:
         found = found.filter(kind=kind)
+    codes = found.filter(state=Job.State.FAILED).order_by("error_code")
+    if code:
+        found = found.filter(error_code=code[:40])
     by_state = dict(found.order_by().values_list("state").annotate(Count("pk")))
     if state in Job.State.values:
         found = found.filter(state=state)
@@ -197,6 +223,9 @@ def jobs(request: SignedInRequest) -> HttpResponse:
             "rows": job_rows(page),
             "state": state,
             "kind": kind,
+            "code": code,
+            "codes": list(codes.values_list("error_code", flat=True).distinct()),
+            "repeatable": repeatable(kind, code).count(),
             "states": [
                 ("", _("all"), sum(by_state.values())),
                 *((s.value, s.label, by_state.get(s, 0)) for s in Job.State),
@@ -204,6 +233,29 @@ def jobs(request: SignedInRequest) -> HttpResponse:
             "kinds": [("", _("all kinds")), *Job.Kind.choices],
         },
     )
+
+
+def repeatable(kind: str, code: str) -> JobQuerySet:
+    """Failed jobs that can be tried again, of a kind and with a code where these are given."""
+    found = Job.objects.filter(state=Job.State.FAILED, kind__in=REPEATABLE)
+    if kind in Job.Kind.values:
+        found = found.filter(kind=kind)
+    return found.filter(error_code=code[:40]) if code else found
+
+
+@admin_required
+@require_POST
+def jobs_retry(request: SignedInRequest) -> HttpResponse:
+    """All failed jobs of the list as it was filtered, at most RETRIES of them."""
+    asked = QueryDict(request.POST.get("narrowed", ""))
+    found = list(repeatable(asked.get("kind", ""), asked.get("code", ""))[:RETRIES])
+    for job in found:
+        jobs_services.retry(job=job)
+    words = ngettext(
+        "%(n)d job waits for a worker again.", "%(n)d jobs wait for a worker again.", len(found)
+    )
+    messages.success(request, words % {"n": len(found)})
+    return back_to_jobs(request)
 
 
 @admin_required

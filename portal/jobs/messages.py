@@ -106,6 +106,7 @@ SENTENCES: dict[str, StrPromise] = {
     "model_mismatch": _(
         "A model's files don't belong together. Restore them from the repository and restart."
     ),
+    "nothing_paused": _("This reindex isn't paused. Begin a new one."),
     "reindex_running": _("Another reindex is running. Wait for its end, or cancel it first."),
     "photos_missing": _(
         "Some photos are not described by this version yet. Reindex with it, then switch."

@@ -70,6 +70,9 @@ class Embedding(models.Model):
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="embeddings")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
     vector = models.BinaryField(help_text="128 little-endian float32, length 1")
+    breeds = models.JSONField(
+        null=True, help_text="[[slug, probability], …], likeliest first; null where none were told"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -426,3 +429,67 @@ class Click(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.rank} {self.dog}"
+
+
+class DuplicateHint(models.Model):
+    """Two dogs whose photos look so much the same that they may be one dog, listed twice.
+
+    `dog` is the one listed first. Once somebody has decided, the pair is not shown again.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", _("not decided")
+        DIFFERENT = "different", _("different dogs")
+        SAME = "same", _("the same dog")
+
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
+    other = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="+")
+    other_photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="+")
+    similarity = models.FloatField(help_text="cosine of the two embeddings, -1 to 1")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-similarity", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["dog", "other"], name="one_hint_per_pair"),
+            models.CheckConstraint(condition=Q(dog__lt=models.F("other")), name="hint_is_ordered"),
+        ]
+        indexes = [models.Index(fields=["state", "-similarity"])]
+
+    def __str__(self) -> str:
+        return f"{self.dog_id} = {self.other_id}? {self.similarity:.2f}"
+
+
+class Retention(models.Model):
+    """How long things of people are kept, where an admin chose a time shorter than the settings'.
+
+    One row at most. The settings QUERY_LIFETIME_HOURS, SAVED_SEARCH_DAYS and PREDICTIONS_KEPT_DAYS
+    are what the installation promises: the longest that may be chosen.
+    """
+
+    query_hours = models.PositiveSmallIntegerField()
+    saved_search_days = models.PositiveSmallIntegerField()
+    predictions_days = models.PositiveSmallIntegerField()
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "retention"
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="one_retention"),
+            models.CheckConstraint(
+                condition=Q(query_hours__gte=1, saved_search_days__gte=1, predictions_days__gte=1),
+                name="retention_is_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.query_hours} h, {self.saved_search_days} d, {self.predictions_days} d"

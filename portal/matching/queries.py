@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from portal.matching.models import (
     Query,
     Ranking,
     Rejection,
+    Retention,
 )
 
 # A page that has just been given its answer is not sent for another one, whatever else happens.
@@ -35,6 +37,22 @@ def has_ended(query_id: uuid.UUID) -> bool:
     """Whether there was such a query, which has expired or was deleted in the last month."""
     ended = EndedQuery.objects.filter(digest=digest_of(query_id))
     return ended.exists() or Query.objects.expired().filter(pk=query_id).exists()
+
+
+def retention() -> Retention:
+    """How long things of people are kept now; not saved where nobody has chosen."""
+    longest = Retention(
+        query_hours=settings.QUERY_LIFETIME_HOURS,
+        saved_search_days=settings.SAVED_SEARCH_DAYS,
+        predictions_days=settings.PREDICTIONS_KEPT_DAYS,
+    )
+    chosen = Retention.objects.first()
+    if chosen is None:
+        return longest
+    # The installation may have been told to promise less since.
+    for name in ("query_hours", "saved_search_days", "predictions_days"):
+        setattr(chosen, name, min(getattr(chosen, name), getattr(longest, name)))
+    return chosen
 
 
 def active_version() -> ModelVersion | None:

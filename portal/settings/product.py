@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from .environment import BASE_DIR, DATA_DIR, env
 
 __all__ = [
@@ -22,6 +24,10 @@ MODEL_KEPT_DIR = Path(env.str("MODEL_KEPT_DIR", default=str(DATA_DIR / "models")
 
 # An adopter's photo, and all that was computed from it, lives this long.
 QUERY_LIFETIME_HOURS: int = env.int("QUERY_LIFETIME_HOURS", default=24)
+if not 1 <= QUERY_LIFETIME_HOURS <= 24:
+    raise ImproperlyConfigured(
+        f"QUERY_LIFETIME_HOURS is {QUERY_LIFETIME_HOURS}: choose 1 to 24, every page says a day."
+    )
 # The log of answers, in which nobody and no photo is.
 PREDICTIONS_KEPT_DAYS: int = env.int("PREDICTIONS_KEPT_DAYS", default=90)
 # A saved search ends by itself after so long.

@@ -106,5 +106,6 @@ CELERY_BEAT_SCHEDULE = {
     "start_due_feeds": every(60, "start_due_feeds"),
     "deliver_webhooks": every(15, "deliver_webhooks"),
     "alert_saved_searches": every(600, "alert_saved_searches"),
+    "look_for_duplicates": every(86400, "look_for_duplicates"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

@@ -77,6 +77,19 @@ VIEWS = [
     ("get", "manage:jobs", None),
     ("post", "manage:job_retry", uuid.uuid4()),
     ("post", "manage:job_cancel", uuid.uuid4()),
+    ("post", "manage:jobs_retry", None),
+    ("post", "manage:reindex_pause", 1),
+    ("post", "manage:reindex_resume", 1),
+    ("get", "manage:charts", None),
+    ("get", "manage:predictions", None),
+    ("get", "manage:predictions_table", None),
+    ("get", "manage:shelters", None),
+    ("post", "manage:shelter_retry", 1),
+    ("get", "manage:duplicates", None),
+    ("post", "manage:duplicates_look", None),
+    ("post", "manage:duplicate_decide", 1),
+    ("get", "manage:retention", None),
+    ("post", "manage:retention", None),
 ]
 
 

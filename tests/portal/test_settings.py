@@ -56,3 +56,11 @@ def test_sqlite_is_ready_for_several_writers(tmp_path: Path) -> None:
     assert "IMMEDIATE" in options
     assert "journal_mode=WAL" in options
     assert str(tmp_path / "pawkin.sqlite3") in options
+
+
+def test_no_installation_promises_to_keep_photos_longer_than_a_day(tmp_path: Path) -> None:
+    embedded = {"PAWKIN_EMBEDDED": "true", "PAWKIN_DATA": str(tmp_path / "d")}
+    assert value("QUERY_LIFETIME_HOURS", **embedded, QUERY_LIFETIME_HOURS="6") == "6"
+    result = load("1", **embedded, QUERY_LIFETIME_HOURS="48")
+    assert result.returncode != 0
+    assert "QUERY_LIFETIME_HOURS is 48: choose 1 to 24" in result.stderr

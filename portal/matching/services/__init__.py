@@ -1,6 +1,7 @@
 """Writes on model versions, features, queries and rankings."""
 
 from .clicks import count_click
+from .duplicates import Pair, decide_hint, start_looking, store_hints
 from .favourites import claim_favourites, drop_dog, keep_dog
 from .features import (
     CURRENT,
@@ -20,6 +21,7 @@ from .queries import (
     store_query_picture,
 )
 from .rankings import Found, expire_rankings, rank, store_matches
+from .retention import set_retention
 from .saved_searches import (
     CONSENT,
     SavedSearchRefused,
@@ -38,14 +40,18 @@ from .versions import (
     VersionConflict,
     activate_version,
     cancel_reindex,
+    pause_reindex,
     register_specs,
     request_reindex,
+    resume_reindex,
+    retry_shelter,
 )
 
 __all__ = [
     "CONSENT",
     "CURRENT",
     "Found",
+    "Pair",
     "SavedSearchRefused",
     "VersionConflict",
     "activate_version",
@@ -54,6 +60,7 @@ __all__ = [
     "claim_favourites",
     "confirm_search",
     "count_click",
+    "decide_hint",
     "delete_query",
     "delete_search",
     "drop_dog",
@@ -66,15 +73,21 @@ __all__ = [
     "fail_query",
     "keep_dog",
     "new_dogs",
+    "pause_reindex",
     "rank",
     "refuse_photo",
     "register_specs",
     "request_reindex",
+    "resume_reindex",
+    "retry_shelter",
     "save_search",
     "search_of",
     "send_alerts",
+    "set_retention",
+    "start_looking",
     "start_query",
     "store_features",
+    "store_hints",
     "store_matches",
     "store_pictures",
     "store_query_face",

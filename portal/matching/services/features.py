@@ -42,17 +42,22 @@ def store_features(
     vector: bytes,
     points: Sequence[Sequence[float]],
     box: Sequence[float],
+    breeds: Sequence[tuple[str, float]] | None = None,
 ) -> bool:
     """Stores what a version saw in a photo; what is there already stays.
 
-    `vector` is 128 little-endian float32 of length 1; `points` and `box` as in Keypoints. False,
-    and nothing stored, when the photo is gone or the version is neither live nor being built.
+    `vector` is 128 little-endian float32 of length 1; `points` and `box` as in Keypoints; `breeds`
+    slugs with probabilities, None where the version tells none. False, and nothing stored, when the
+    photo is gone or the version is neither live nor being built.
     """
     state = _lock(photo, version)
     if state is None:
         return False
     Rejection.objects.filter(photo=photo, version=version).delete()
-    Embedding.objects.get_or_create(photo=photo, version=version, defaults={"vector": vector})
+    told = None if breeds is None else [[slug, round(chance, 4)] for slug, chance in breeds]
+    Embedding.objects.get_or_create(
+        photo=photo, version=version, defaults={"vector": vector, "breeds": told}
+    )
     Keypoints.objects.get_or_create(
         photo=photo,
         version=version,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
@@ -17,7 +16,7 @@ from portal.jobs.models import Job
 from portal.jobs.services import enqueue
 from portal.matching.filters import Filters
 from portal.matching.models import EndedQuery, ModelVersion, Query, Ranking
-from portal.matching.queries import digest_of
+from portal.matching.queries import digest_of, retention
 from portal.matching.services.rankings import get_ranking
 
 # One transaction holds SQLite's only write lock, and searches wait for it.
@@ -44,7 +43,7 @@ def start_query(
     photo we can use; what only its pixels tell comes later as the query's `error_code`.
     """
     upload = read_upload(file)
-    expires_at = timezone.now() + timedelta(hours=settings.QUERY_LIFETIME_HOURS)
+    expires_at = timezone.now() + timedelta(hours=retention().query_hours)
     with new_files() as files:
         name = files.write(upload.data, folder="queries")
         with transaction.atomic():

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +17,7 @@ from portal.accounts.models import User
 from portal.dogs.models import Dog
 from portal.matching.filters import Filters
 from portal.matching.models import Alert, Query, SavedSearch
+from portal.matching.queries import retention
 
 # The words under the box that is ticked; another version where they change their meaning.
 CONSENT = "2026-11"
@@ -55,7 +55,7 @@ def save_search(
         raise SavedSearchRefused("too_many_saved_searches", "Delete one of them first.")
     now = timezone.now()
     proved = owner is not None and owner.email.lower() == email.lower()
-    days = timedelta(days=settings.SAVED_SEARCH_DAYS)
+    days = timedelta(days=retention().saved_search_days)
     saved = SavedSearch.objects.create(
         owner=owner,
         email=email,
@@ -80,7 +80,7 @@ def confirm_search(*, token: str) -> SavedSearch:
     if saved.confirmed_at is None:
         now = timezone.now()
         saved.confirmed_at = now
-        saved.expires_at = now + timedelta(days=settings.SAVED_SEARCH_DAYS)
+        saved.expires_at = now + timedelta(days=retention().saved_search_days)
         saved.save(update_fields=["confirmed_at", "expires_at"])
     return saved
 

@@ -14,17 +14,20 @@ from django.utils import timezone
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs.models import Photo
+from portal.dogs.services import retry_photo
 from portal.jobs.models import Job
 from portal.jobs.services import cancel_all, enqueue
 from portal.matching.models import Embedding, ModelVersion, Rejection
 from portal.matching.queries import active_version, missing_photos
 from portal.matching.services.features import state_of
+from portal.shelters.models import Shelter
 
 log = logging.getLogger(__name__)
 
 
 class VersionConflict(PawkinError):
-    """Codes: reindex_running, photos_missing, unknown_model, no_active_version."""
+    """Codes: reindex_running, photos_missing, unknown_model, no_active_version,
+    nothing_paused."""
 
 
 class Spec(Protocol):
@@ -111,6 +114,22 @@ def cancel_reindex(*, version: ModelVersion) -> None:
 
 
 @transaction.atomic
+def pause_reindex(*, version: ModelVersion) -> None:
+    """Stops at the next photo batch and stays what is being built: `resume_reindex` goes on, and
+    nobody begins another meanwhile. Without effect unless the version is being built."""
+    if ModelVersion.objects.filter(pk=version.pk, state=ModelVersion.State.BUILDING).exists():
+        cancel_all(kind=Job.Kind.REINDEX, subjects=[version.pk])
+
+
+@transaction.atomic
+def resume_reindex(*, version: ModelVersion) -> None:
+    """Goes on with a paused reindex. Raises VersionConflict (nothing_paused)."""
+    if not any(v.pk == version.pk and v.state == ModelVersion.State.BUILDING for v in _locked()):
+        raise VersionConflict("nothing_paused", "Begin a new reindex.", str(version))
+    enqueue(kind=Job.Kind.REINDEX, subject=version.pk, queue=Job.Queue.BATCH)
+
+
+@transaction.atomic
 def activate_version(*, version: ModelVersion) -> None:
     """Lets this version answer from the next search on, forward or back.
 
@@ -128,6 +147,22 @@ def activate_version(*, version: ModelVersion) -> None:
         )
     cancel_all(kind=Job.Kind.REINDEX, subjects=[version.pk])
     _make_active(version)
+
+
+def retry_shelter(*, shelter: Shelter) -> int:
+    """Has those of a shelter's photos prepared that failed, in which no dog was found, or which the
+    live version lacks; the number of them. What is described already would be described the same.
+    """
+    photos = Photo.objects.filter(dog__shelter=shelter)
+    again = photos.filter(state__in=[Photo.State.FAILED, Photo.State.NO_DOG])
+    again = again.exclude(image="", upload="")
+    version = active_version()
+    if version:
+        again = again | photos.filter(pk__in=missing_photos(version).values("pk"))
+    found = list(again.order_by("pk"))
+    for photo in found:
+        retry_photo(photo=photo, queue=Job.Queue.BATCH)
+    return len(found)
 
 
 def _make_active(version: ModelVersion) -> None:
