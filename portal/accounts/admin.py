@@ -1,30 +1,30 @@
 from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from portal.accounts.models import User
 
-admin.site.site_header = "Pawkin"
-admin.site.site_title = "Pawkin"
-admin.site.index_title = _("Raw rows")
 # Roles are memberships and superusers; groups would promise rights that nothing looks at.
 admin.site.unregister(Group)
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(UserCreationForm):
     class Meta:
         model = User
         fields = ["email", "display_name"]
 
 
 @admin.register(User)
-class Users(UserAdmin):
+class Users(UserAdmin, ModelAdmin):
     add_form = NewUserForm
+    form = UserChangeForm
+    change_password_form = AdminPasswordChangeForm
     ordering = ["email"]
     list_display = ["email", "display_name", "is_superuser", "is_active", "last_login"]
     list_filter = ["is_superuser", "is_active"]

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
 
 from portal.dogs.models import Breed, Dog, Photo, TemperamentValue
 
@@ -20,18 +21,18 @@ class ReadOnly(admin.options.BaseModelAdmin):
 
 
 @admin.register(Breed)
-class Breeds(admin.ModelAdmin):
+class Breeds(ModelAdmin):
     list_display = ["name_en", "name_ko", "slug"]
     search_fields = ["name_en", "name_ko"]
     prepopulated_fields = {"slug": ["name_en"]}
 
 
-class Temperament(ReadOnly, admin.TabularInline):
+class Temperament(ReadOnly, TabularInline):
     model = TemperamentValue
 
 
 @admin.register(Dog)
-class Dogs(ReadOnly, admin.ModelAdmin):
+class Dogs(ReadOnly, ModelAdmin):
     list_display = ["name", "shelter", "status", "sex", "weight_kg", "created_at"]
     list_filter = ["status", "shelter"]
     list_select_related = ["shelter"]
@@ -40,7 +41,7 @@ class Dogs(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Photo)
-class Photos(ReadOnly, admin.ModelAdmin):
+class Photos(ReadOnly, ModelAdmin):
     list_display = ["name", "dog", "state", "error_code", "width", "height", "created_at"]
     list_filter = ["state", "error_code"]
     list_select_related = ["dog"]

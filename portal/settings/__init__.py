@@ -10,5 +10,6 @@ from .logs import *  # noqa: F403
 from .mail import *  # noqa: F403
 from .product import *  # noqa: F403
 from .queue import *  # noqa: F403
+from .rows import *  # noqa: F403
 from .security import *  # noqa: F403
 from .web import *  # noqa: F403

@@ -45,3 +45,18 @@ def test_reindexing_with_progress_and_going_back(
     for address in ("/manage/", "/manage/jobs/"):
         page.goto(address)
         fits(page)
+
+
+def test_raw_rows_work_under_their_content_policy(
+    page: Page, live_stack: Stack, pictures: Path
+) -> None:
+    log_in(page, *live_stack.logins()["admin"])
+    refused = []
+    page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+    for address in ("/admin/", "/admin/dogs/dog/", "/admin/shelters/shelter/add/"):
+        page.goto(address)
+        expect(page.get_by_role("link", name="Dogs").first).to_be_visible()
+        page.screenshot(path=pictures / f"rows{address.replace('/', '-')}.png")
+    page.locator("#id_name").press_sequentially("Haneul House")
+    expect(page.locator("#id_slug")).to_have_value("haneul-house")
+    assert refused == []

@@ -62,7 +62,18 @@ PAGES = {
         "/account/leave/",
         "/enquiries/",
     ],
-    "admin": ["/manage/", "/manage/jobs/", "/staff/"],
+    "admin": [
+        "/manage/",
+        "/manage/charts/",
+        "/manage/charts/?span=30d",
+        "/manage/jobs/",
+        "/manage/jobs/?state=failed",
+        "/manage/answers/",
+        "/manage/shelters/",
+        "/manage/duplicates/",
+        "/manage/retention/",
+        "/staff/",
+    ],
 }
 
 
