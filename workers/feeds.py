@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 
-from portal.feeds import services
+from django.conf import settings
+from django.utils.translation import override
+
+from portal.feeds import archives, services
 from portal.feeds.errors import FeedError
-from portal.feeds.models import Feed, FeedRun
+from portal.feeds.models import Archive, Feed, FeedRun
 from portal.feeds.network import Client
 from portal.feeds.records import Source
 from portal.feeds.secrets import decrypt
@@ -26,6 +29,26 @@ PHOTOS_AT_ONCE = 20
 OF_ONE_PHOTO = frozenset({"feed_photo_refused", "feed_answer_too_large", "feed_address_refused"})
 
 
+def preview_import(job: Job) -> None:
+    """Reads an uploaded table and writes down what it would change."""
+    archive = Archive.objects.filter(pk=job.subject).select_related("shelter").first()
+    if archive is not None and archive.state == Archive.State.READING:
+        source = open_source(
+            Feed.Kind.CSVZIP,
+            client=Client(),
+            settings={"upload": archive.upload, "partial": not archive.whole},
+        )
+        breeds.forget()
+        try:
+            # Reasons are for the person who waits.
+            with override(archive.language):
+                [page] = source.pages(since=None, cursor=None)
+            archives.store_plan(archive=archive, page=page)
+        except FeedError as error:
+            archives.fail_archive(archive=archive, code=error.code)
+    jobs.finish(job=job)
+
+
 def import_feed(job: Job) -> None:
     feed = Feed.objects.filter(pk=job.subject).select_related("shelter").first()
     if feed is None:
@@ -38,8 +61,9 @@ def import_feed(job: Job) -> None:
         )
         run = services.open_run(feed=feed, incremental=source.incremental)
         breeds.forget()
-        if not read(job, run, source):
-            return
+        with override(str(feed.settings.get("language") or settings.LANGUAGE_CODE)):
+            if not read(job, run, source):
+                return
         services.finish_run(run=run)
     except FeedError as error:
         run = run or services.open_run(feed=feed, incremental=False)

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from ml.errors import ImageRejected, NoSubject, PawkinError
 from portal.dogs.models import Photo
+from portal.feeds.archives import fail_archive
+from portal.feeds.models import Archive
 from portal.insights.services import log_prediction
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
@@ -92,6 +94,9 @@ def settle(failed: Sequence[Job]) -> None:
             for query in Query.objects.filter(pk=job.subject):
                 without = code in WITHOUT_MODELS
                 services.fail_query(query=query, code="no_active_version" if without else code)
+        elif job.kind == Job.Kind.PREVIEW_IMPORT:
+            for archive in Archive.objects.filter(pk=job.subject):
+                fail_archive(archive=archive, code=code)
         elif job.kind == Job.Kind.INDEX_PHOTO and code not in WITHOUT_MODELS:
             for photo in Photo.objects.filter(pk=job.subject):
                 services.fail_photo(photo=photo, code=code)
@@ -244,5 +249,6 @@ WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.IMPORT_FEED: feeds.import_feed,
     Job.Kind.ALERT: alerts.alert,
     Job.Kind.DELIVER: webhooks.deliver,
+    Job.Kind.PREVIEW_IMPORT: feeds.preview_import,
     Job.Kind.FIND_DUPLICATES: duplicates.find_duplicates,
 }

@@ -35,6 +35,7 @@ reindex = shared_task(name="workers.tasks.reindex")(run)
 import_feed = shared_task(name="workers.tasks.import_feed")(run)
 alert = shared_task(name="workers.tasks.alert")(run)
 deliver = shared_task(name="workers.tasks.deliver")(run)
+preview_import = shared_task(name="workers.tasks.preview_import")(run)
 find_duplicates = shared_task(name="workers.tasks.find_duplicates")(run)
 
 
@@ -89,5 +90,6 @@ def expire_queries() -> None:
         Job.Kind.ALERT,
         Job.Kind.DELIVER,
         Job.Kind.FIND_DUPLICATES,
+        Job.Kind.PREVIEW_IMPORT,
     ]
     forget(kinds=kinds, older_than=KEPT_FOR)

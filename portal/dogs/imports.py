@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from portal.dogs.models import Colour, Dog
 from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer
@@ -79,11 +80,15 @@ def read_folder(folder: Path, *, limit: int | None = None) -> Reading:
             break
         photos = listing.photos
         if not photos:
-            reading.problems.append(Problem(listing.where, "there is no photo of this dog"))
+            reading.problems.append(Problem(listing.where, _("There is no photo of this dog.")))
             continue
         if len(photos) > PHOTOS_PER_DOG:
             left = len(photos) - PHOTOS_PER_DOG
-            reason = f"{left} of {len(photos)} photos left out: {PHOTOS_PER_DOG} a dog are loaded"
+            reason = _("%(left)d of %(all)d photos left out: %(most)d a dog are loaded.") % {
+                "left": left,
+                "all": len(photos),
+                "most": PHOTOS_PER_DOG,
+            }
             reading.problems.append(Problem(listing.where, reason))
         reading.listings.append(replace(listing, photos=photos[:PHOTOS_PER_DOG]))
     return reading
@@ -160,15 +165,23 @@ def from_table(folder: Path, reading: Reading) -> Iterator[Listing]:
     rows.fieldnames = columns
     for name in columns:
         if name not in COLUMNS:
-            reading.problems.append(Problem(TABLE, f"column `{name}` is not known and was ignored"))
+            reading.problems.append(
+                Problem(
+                    TABLE, _("Column “%(name)s” is not known and was ignored.") % {"name": name}
+                )
+            )
     seen: set[str] = set()
     line = rows.line_num + 1
     for row in rows:
-        where, line = f"{TABLE} line {line}", rows.line_num + 1
+        where = _("%(table)s line %(line)d") % {"table": TABLE, "line": line}
+        line = rows.line_num + 1
         try:
             listing = from_row(folder, row, where)
             if listing.key in seen:
-                raise ValueError(f"`{listing.key}` is in the table twice; the first one counts")
+                raise ValueError(
+                    _("“%(name)s” is in the table twice; the first one counts.")
+                    % {"name": listing.key}
+                )
         except ValueError as error:
             reading.problems.append(Problem(where, str(error)))
             continue
@@ -211,13 +224,13 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
     key = values.get("dog", "")
     path = (folder / key).resolve()
     if not key or path == folder.resolve() or not path.is_relative_to(folder.resolve()):
-        raise ValueError("`dog` must name a folder or photo inside this folder")
+        raise ValueError(_("“dog” must name a folder or photo that lies beside the table."))
     try:
         there = path.exists()
     except OSError:  # a name that no file can have
         there = False
     if not there:
-        raise ValueError(f"`{key[:200]}` is not there")
+        raise ValueError(_("“%(name)s” is not there.") % {"name": key[:200]})
     lists = {name: split(values.get(name, "")) for name in LISTS}
     form = RowForm(values)
     form.fields.update(temperament_fields())
@@ -226,9 +239,13 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
         if form.is_valid()
         else [f"{name}: {' '.join(str(e) for e in errors)}" for name, errors in form.errors.items()]
     )
-    wrong += [f"colours: {c} is not a known colour" for c in lists["colours"] if c not in Colour]
+    wrong += [
+        _("colours: “%(name)s” is not a known colour.") % {"name": colour}
+        for colour in lists["colours"]
+        if colour not in Colour
+    ]
     if wrong:
-        raise ValueError("; ".join(wrong))
+        raise ValueError(" ".join(wrong))
     facts = form.cleaned_data
     fields: dict[str, Any] = {
         "name": facts["name"] or readable_name(path.stem if path.is_file() else path.name),

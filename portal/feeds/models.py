@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -65,6 +66,48 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shelter}: {self.name}"
+
+
+class ArchiveQuerySet(models.QuerySet["Archive"]):
+    def managed_by(self, user: User | AnonymousUser) -> ArchiveQuerySet:
+        return self.filter(shelter__in=Shelter.objects.staffed_by(user))
+
+
+class Archive(models.Model):
+    """A table with photos that somebody uploaded, read by a worker before anything is changed.
+
+    `plan` holds what would become of each row and `rejected` what would be left out, as
+    `portal.feeds.archives` writes them. The file goes when it was used, and after a day.
+    """
+
+    class State(models.TextChoices):
+        READING = "reading", _("being read")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
+        APPLIED = "applied", _("taken over")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    shelter = models.ForeignKey(Shelter, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=200)
+    upload = models.CharField(max_length=200)
+    whole = models.BooleanField(
+        default=False, help_text="dogs of earlier tables that are not in it are gone"
+    )
+    language = models.CharField(max_length=8, default="en")
+    state = models.CharField(max_length=8, choices=State, default=State.READING)
+    error_code = models.CharField(max_length=40, blank=True)
+    plan = models.JSONField(default=list)
+    rejected = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects = ArchiveQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class FeedRun(models.Model):

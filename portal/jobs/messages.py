@@ -88,6 +88,10 @@ SENTENCES: dict[str, StrPromise] = {
         "More than half of the dogs are gone from the feed, so none was withdrawn. Look at the "
         "source, then confirm."
     ),
+    "not_an_archive": _("This file is no ZIP archive. Pack dogs.csv and the photos into one."),
+    "archive_too_large": _("This archive is too large. Send the dogs in several ones."),
+    "import_running": _("The last table of this shelter is still being read. Wait for its end."),
+    "archive_gone": _("This table was used, or is a day old. Please upload it again."),
     # Calls
     "no_match": _("No dog suits these wishes now. Leave some of them out."),
     "search_expired": _("This search has ended and is deleted. Please send the photo again."),

@@ -27,6 +27,7 @@ class Job(models.Model):
         IMPORT_FEED = "import_feed", _("import a feed")
         ALERT = "alert", _("tell of new dogs like a saved search")
         DELIVER = "deliver", _("deliver a webhook")
+        PREVIEW_IMPORT = "preview_import", _("read an uploaded table")
         FIND_DUPLICATES = "find_duplicates", _("look for dogs listed twice")
 
     class State(models.TextChoices):

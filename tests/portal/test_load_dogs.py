@@ -141,8 +141,8 @@ def test_each_bad_row_is_reported_with_its_line_and_the_others_are_kept(folder, 
     first, outside, gone, twice = (line for line in said.splitlines() if "line" in line)
     assert "line 2: " in first
     assert all(column in first for column in ("sex", "weight_kg", "energy", "pink"))
-    assert "line 3: `dog` must name" in outside
-    assert "line 4: `gone.jpg` is not there" in gone
+    assert "line 3: “dog” must name" in outside
+    assert "line 4: “gone.jpg” is not there." in gone
     assert "line 6: `good.jpg` is in the table twice" in twice
     assert "column `fur` is not known" in said
 
@@ -157,7 +157,7 @@ def test_a_bad_file_costs_itself_only(folder, capsys):
     assert Dog.objects.count() == 2
     assert "bori/2.jpg: This file is not a photo." in said
     assert "empty.jpg: This file is empty." in said
-    assert "nothing: there is no photo of this dog" in said
+    assert "nothing: There is no photo of this dog." in said
 
 
 def test_photos_left_out_are_counted(folder, capsys):
