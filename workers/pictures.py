@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Literal
+
 import numpy as np
 from django.db.models.fields.files import FieldFile
 
 from ml.errors import PawkinError
 from ml.images import encode, load
+from portal.dogs import services as dogs
 from portal.dogs.models import Photo
 from portal.dogs.storage import new_files
 from portal.dogs.uploads import limits
@@ -47,6 +51,49 @@ def store_for_photo(photo: Photo, image: np.ndarray) -> None:
         if not services.store_pictures(
             photo=photo, image=shown, thumbnail=thumbnail, width=width, height=height
         ):
+            files.take_back()
+
+
+# Other sizes of a picture, by the name they have in an address: format, longer side, quality.
+VARIANTS: dict[str, tuple[Literal["AVIF", "WEBP"], int, int]] = {
+    "a480": ("AVIF", 480, 55),
+    "a960": ("AVIF", 960, 55),
+    "w960": ("WEBP", 960, 80),
+}
+
+
+def make_variants(photo: Photo) -> None:
+    """Stores the picture in the sizes and formats that browsers choose from."""
+    image = read(photo)
+    with new_files() as files:
+        made = {
+            name: files.write(
+                encode(image, max_side=side, format=kind, quality=quality),
+                folder="thumbnails",
+                suffix=f".{kind.lower()}",
+            )
+            for name, (kind, side, quality) in VARIANTS.items()
+        }
+        if not dogs.store_variants(photo=photo, variants=made):
+            files.take_back()
+
+
+def crop(photo: Photo) -> None:
+    """Puts what `photo.crop` leaves of a photo in its place. Raises ImageRejected where that is
+    smaller than a photo may be."""
+    image = read(photo)
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = photo.crop or [0, 0, 1, 1]
+    cut = image[
+        round(y0 * height) : max(round(y1 * height), 1),
+        round(x0 * width) : max(round(x1 * width), 1),
+    ]
+    data = encode(cut, max_side=SHOWN_SIDE, quality=92)
+    load(data, limits(), max_side=SHOWN_SIDE)
+    with new_files() as files:
+        upload = files.write(data, folder="uploads")
+        sha256 = hashlib.sha256(data).hexdigest()
+        if dogs.replace_photo(photo=photo, upload=upload, sha256=sha256) is None:
             files.take_back()
 
 

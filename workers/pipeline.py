@@ -126,6 +126,28 @@ def index_photo(job: Job) -> None:
     jobs.finish(job=job)
 
 
+def make_variants(job: Job) -> None:
+    """Smaller pictures of a photo; one that cannot be read any more goes without."""
+    photo = Photo.objects.filter(pk=job.subject, variants={}).exclude(image="").first()
+    if photo is not None:
+        pictures.make_variants(photo)
+    jobs.finish(job=job)
+
+
+def crop_photo(job: Job) -> None:
+    """Cuts a photo as its staff drew it; what cannot be cut stays whole."""
+    photo = Photo.objects.filter(pk=job.subject).first()
+    if photo is not None and photo.crop:
+        try:
+            pictures.crop(photo)
+        except ImageRejected as error:
+            # What is left would be no photo; staff read why under the whole one.
+            Photo.objects.filter(pk=photo.pk).update(error_code=error.code)
+        finally:
+            Photo.objects.filter(pk=photo.pk).update(crop=None)
+    jobs.finish(job=job)
+
+
 def answer_query(job: Job) -> None:
     """Looks at an adopter's photo and ranks the dogs under the filters asked for."""
     query = Query.objects.filter(pk=job.subject, error_code="").first()
@@ -249,6 +271,8 @@ WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.IMPORT_FEED: feeds.import_feed,
     Job.Kind.ALERT: alerts.alert,
     Job.Kind.DELIVER: webhooks.deliver,
+    Job.Kind.CROP_PHOTO: crop_photo,
+    Job.Kind.MAKE_VARIANTS: make_variants,
     Job.Kind.PREVIEW_IMPORT: feeds.preview_import,
     Job.Kind.FIND_DUPLICATES: duplicates.find_duplicates,
 }

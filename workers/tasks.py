@@ -15,7 +15,7 @@ from portal.feeds import services as feeds
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue, forget
 from portal.matching import services
-from portal.matching.queries import pending_photos
+from portal.matching.queries import pending_photos, photos_without_variants
 from portal.publishing import services as publishing
 from workers import processes as processes
 
@@ -35,6 +35,8 @@ reindex = shared_task(name="workers.tasks.reindex")(run)
 import_feed = shared_task(name="workers.tasks.import_feed")(run)
 alert = shared_task(name="workers.tasks.alert")(run)
 deliver = shared_task(name="workers.tasks.deliver")(run)
+crop_photo = shared_task(name="workers.tasks.crop_photo")(run)
+make_variants = shared_task(name="workers.tasks.make_variants")(run)
 preview_import = shared_task(name="workers.tasks.preview_import")(run)
 find_duplicates = shared_task(name="workers.tasks.find_duplicates")(run)
 
@@ -51,6 +53,13 @@ def index_missing() -> None:
     """Photos that wait and that nobody works on, whatever the reason."""
     for pk in pending_photos():
         enqueue(kind=Job.Kind.INDEX_PHOTO, subject=pk, queue=Job.Queue.INTERACTIVE)
+
+
+@shared_task(name="workers.tasks.vary_photos")
+def vary_photos() -> None:
+    """Photos without smaller pictures, behind all other work."""
+    for pk in photos_without_variants():
+        enqueue(kind=Job.Kind.MAKE_VARIANTS, subject=pk, queue=Job.Queue.BATCH)
 
 
 @shared_task(name="workers.tasks.start_due_feeds")
@@ -89,6 +98,8 @@ def expire_queries() -> None:
         Job.Kind.RANK,
         Job.Kind.ALERT,
         Job.Kind.DELIVER,
+        Job.Kind.CROP_PHOTO,
+        Job.Kind.MAKE_VARIANTS,
         Job.Kind.FIND_DUPLICATES,
         Job.Kind.PREVIEW_IMPORT,
     ]

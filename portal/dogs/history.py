@@ -49,6 +49,8 @@ def line(change: DogChange, breeds: dict[str, str]) -> Line:
     who = str(change.by) if change.by else _("a feed or a program")
     if change.field == "created":
         return Line(change.dog, change.at, who, _("entered"))
+    if change.field == "photo_cropped":
+        return Line(change.dog, change.at, who, _("a photo cropped"))
     if change.field == "photo_order":
         return Line(change.dog, change.at, who, _("order of the photos"))
     before, after = (words(change.field, v, breeds) for v in (change.before, change.after))

@@ -227,7 +227,7 @@ class DogChange(models.Model):
     """
 
     # What is no field: its first row, and its photos, of which the values are counts.
-    MORE = ("created", "photos", "photo_order")
+    MORE = ("created", "photos", "photo_order", "photo_cropped")
 
     dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="changes")
     by = models.ForeignKey(
@@ -287,6 +287,16 @@ class Photo(models.Model):
     upload = models.FileField(max_length=200, blank=True, editable=False)
     image = models.FileField(max_length=200, blank=True, editable=False)
     thumbnail = models.FileField(max_length=200, blank=True, editable=False)
+    variants = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="stored names of the picture in other sizes and formats, by size",
+    )
+    crop = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="[x0, y0, x1, y1] as fractions: what a worker is to cut out of it",
+    )
     width = models.PositiveIntegerField(default=0, editable=False)
     height = models.PositiveIntegerField(default=0, editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
@@ -304,6 +314,12 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dog} #{self.position}"
+
+    @property
+    def files(self) -> list[str]:
+        """Stored names of all its files."""
+        names = [self.upload.name, self.image.name, self.thumbnail.name, *self.variants.values()]
+        return [name for name in names if name]
 
     @property
     def can_retry(self) -> bool:

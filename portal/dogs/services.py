@@ -25,6 +25,8 @@ from portal.jobs.services import cancel_all, enqueue
 from portal.shelters.models import Shelter
 
 PHOTOS_PER_DOG = 20
+# Of a side, what a crop leaves at least.
+LEAST_CROP = 0.1
 
 PLAIN_FIELDS = frozenset({
     "name", "mixed", "sex", "birth_date", "birth_precision", "weight_kg", "colours", "neutered",
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 
 class DogConflict(PawkinError):
     """What was asked contradicts what is. Codes: unknown_status, bond_with_itself,
-    bond_other_shelter, file_missing."""
+    bond_other_shelter, file_missing, crop_too_small."""
 
 
 class PhotosRefused(PawkinError):
@@ -210,8 +212,51 @@ def delete_photo(*, photo: Photo, by: User | None = None) -> None:
     count = Photo.objects.filter(dog=photo.dog_id).count()
     _note(photo.dog, by, "photos", count, count - 1)
     cancel_all(kind=Job.Kind.INDEX_PHOTO, subjects=[photo.pk])
-    delete_on_commit([photo.upload.name, photo.image.name, photo.thumbnail.name])
+    delete_on_commit(photo.files)
     photo.delete()
+
+
+@transaction.atomic
+def crop_photo(*, photo: Photo, box: Sequence[float], by: User | None = None) -> Job:
+    """Has a worker cut the photo to `box`, [x0, y0, x1, y1] as fractions of the picture's sides.
+
+    Raises DogConflict for a photo that is not prepared, and for a box that is none or leaves less
+    than a tenth of a side.
+    """
+    x0, y0, x1, y1 = box
+    inside = 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
+    if not inside or min(x1 - x0, y1 - y0) < LEAST_CROP:
+        raise DogConflict("crop_too_small", "Leave more of the photo.", str(list(box)))
+    if not photo.image:
+        raise DogConflict("file_missing", "Upload the photo again.", str(photo.pk))
+    photo.crop = [round(side, 4) for side in box]
+    photo.save(update_fields=["crop"])
+    _note(photo.dog, by, "photo_cropped", None, None)
+    return enqueue(kind=Job.Kind.CROP_PHOTO, subject=photo.pk, queue=Job.Queue.INTERACTIVE)
+
+
+@transaction.atomic
+def replace_photo(*, photo: Photo, upload: str, sha256: str) -> Photo | None:
+    """A new photo in the place of this one, which goes with all that was computed from it, since
+    what a version saw in a photo never changes. `upload` is the stored name of the new bytes. None,
+    and the file is the caller's, when the photo is gone or the dog has the new one already."""
+    old = Photo.objects.select_for_update().filter(pk=photo.pk).first()
+    if old is None or Photo.objects.filter(dog=old.dog_id, sha256=sha256).exists():
+        return None
+    new = Photo.objects.create(dog=old.dog, position=old.position, sha256=sha256, upload=upload)
+    enqueue(kind=Job.Kind.INDEX_PHOTO, subject=new.pk, queue=Job.Queue.INTERACTIVE)
+    cancel_all(kind=Job.Kind.INDEX_PHOTO, subjects=[old.pk])
+    delete_on_commit(old.files)
+    old.delete()
+    return new
+
+
+@transaction.atomic
+def store_variants(*, photo: Photo, variants: Mapping[str, str]) -> bool:
+    """Names the picture's other sizes; False when the photo is gone or has them already, and the
+    files are then the caller's."""
+    bare = Photo.objects.filter(pk=photo.pk, variants={}).exclude(image="")
+    return bool(bare.update(variants=dict(variants)))
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.dogs import resumable, start, views
+from portal.dogs import cropping, resumable, start, views
 
 app_name = "staff"
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("dogs/<str:slug>/photos/", views.photos, name="photos"),
     path("dogs/<str:slug>/photos/add/", views.photo_add, name="photo_add"),
     path("dogs/<str:slug>/photos/order/", views.photo_order, name="photo_order"),
+    path("photos/<int:photo_id>/crop/", cropping.photo_crop, name="photo_crop"),
     path("photos/<int:photo_id>/delete/", views.photo_delete, name="photo_delete"),
     path("photos/<int:photo_id>/retry/", views.photo_retry, name="photo_retry"),
 ]

@@ -253,11 +253,12 @@ def dog_bond(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Tile:
-    """A photo with the two orders that its arrows ask for; empty at the ends of the row."""
+    """A photo with the orders that its arrows and its star ask for; empty where it cannot move."""
 
     photo: Photo
     earlier: str
     later: str
+    cover: str
 
 
 def tiles(dog: Dog) -> list[Tile]:
@@ -271,12 +272,21 @@ def tiles(dog: Dog) -> list[Tile]:
         order[one], order[two] = order[two], order[one]
         return ",".join(str(pk) for pk in order)
 
-    return [Tile(p, swapped(n - 1, n), swapped(n, n + 1)) for n, p in enumerate(photos)]
+    def first(number: int) -> str:
+        # To the second its arrow says the same.
+        order = [ids[number], *ids[:number], *ids[number + 1 :]]
+        return ",".join(str(pk) for pk in order) if number > 1 else ""
+
+    return [Tile(p, swapped(n - 1, n), swapped(n, n + 1), first(n)) for n, p in enumerate(photos)]
 
 
 def photo_context(dog: Dog) -> dict[str, Any]:
     shown = tiles(dog)
-    return {"tiles": shown, "waiting": any(t.photo.state == Photo.State.WAITING for t in shown)}
+    return {
+        "tiles": shown,
+        "waiting": any(t.photo.state == Photo.State.WAITING or t.photo.crop for t in shown),
+        "order": ",".join(str(tile.photo.pk) for tile in shown),
+    }
 
 
 def answer_photos(request: SignedInRequest, dog: Dog) -> HttpResponse:

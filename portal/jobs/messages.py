@@ -54,6 +54,7 @@ SENTENCES: dict[str, StrPromise] = {
     "too_many_photos": _("This dog has as many photos as it can have. Delete one to add another."),
     "too_many_uploads": _("Many photos wait for their dogs. Save this dog, then add more."),
     "upload_elsewhere": _("This photo is being sent twice. Leave one of the two windows."),
+    "crop_too_small": _("That leaves too little of the photo. Make the frame larger."),
     "failed": _("We couldn't prepare this photo. Try again, or upload another one."),
     # Dogs
     "bond_other_shelter": _("Bonded dogs live in one shelter. Choose a dog of the same shelter."),

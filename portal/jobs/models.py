@@ -28,6 +28,8 @@ class Job(models.Model):
         ALERT = "alert", _("tell of new dogs like a saved search")
         DELIVER = "deliver", _("deliver a webhook")
         PREVIEW_IMPORT = "preview_import", _("read an uploaded table")
+        CROP_PHOTO = "crop_photo", _("crop a photo")
+        MAKE_VARIANTS = "make_variants", _("make smaller pictures of a photo")
         FIND_DUPLICATES = "find_duplicates", _("look for dogs listed twice")
 
     class State(models.TextChoices):

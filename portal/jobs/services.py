@@ -36,7 +36,7 @@ RESEND_WHEN_BUSY = timedelta(seconds=60)
 RESEND_AT_MOST = 200
 
 # Redis serves low numbers first: nobody who waits for an answer waits behind a bulk upload.
-PRIORITY = {Job.Kind.INDEX_PHOTO.value: 6}
+PRIORITY = {Job.Kind.INDEX_PHOTO.value: 6, Job.Kind.MAKE_VARIANTS.value: 9}
 
 log = logging.getLogger(__name__)
 

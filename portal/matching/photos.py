@@ -16,15 +16,16 @@ from portal.matching.models import Query
 
 PUBLIC = "public, max-age=31536000, immutable"
 PRIVATE = "private, no-store"
-TYPES = {".jpg": "image/jpeg", ".webp": "image/webp"}
+TYPES = {".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif"}
+# A photo's picture, its thumbnail, and the variants that workers make.
+SIZES = ("full", "thumb", "a480", "a960", "w960")
 # What a browser can show of an upload that no worker has turned into a picture yet.
 UPLOAD_TYPES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n", "image/png"))
 
 
 @require_safe
 def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
-    field = {"full": "image", "thumb": "thumbnail"}.get(size)
-    if field is None:
+    if size not in SIZES:
         raise Http404
     photos = Photo.objects.shown().filter(name=name)
     # First without asking who it is, so that a public photo's answer is the same for all.
@@ -33,7 +34,8 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
     if found is None:
         found = get_object_or_404(photos.visible_to(request.user))
         caching = PRIVATE
-    return picture((getattr(found, field) or found.image).name, caching)
+    stored = {"full": found.image.name, "thumb": found.thumbnail.name, **found.variants}
+    return picture(stored.get(size) or found.image.name, caching)
 
 
 @require_safe

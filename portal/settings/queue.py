@@ -106,6 +106,7 @@ CELERY_BEAT_SCHEDULE = {
     "start_due_feeds": every(60, "start_due_feeds"),
     "deliver_webhooks": every(15, "deliver_webhooks"),
     "alert_saved_searches": every(600, "alert_saved_searches"),
+    "vary_photos": every(20, "vary_photos"),
     "look_for_duplicates": every(86400, "look_for_duplicates"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

@@ -198,7 +198,7 @@ class Job(TypedDict):
     finished_at: NotRequired[str | None]
 
 
-JobKind = Literal['index_photo', 'answer_query', 'rank', 'reindex', 'import_feed', 'alert', 'deliver', 'preview_import', 'find_duplicates']
+JobKind = Literal['index_photo', 'answer_query', 'rank', 'reindex', 'import_feed', 'alert', 'deliver', 'preview_import', 'crop_photo', 'make_variants', 'find_duplicates']
 
 
 JobState = Literal['queued', 'running', 'done', 'failed', 'cancelled']
@@ -1126,7 +1126,7 @@ class Pawkin:
         self,
         *,
         cursor: str | None = None,
-        kind: Literal['alert', 'answer_query', 'deliver', 'find_duplicates', 'import_feed', 'index_photo', 'preview_import', 'rank', 'reindex'] | None = None,
+        kind: Literal['alert', 'answer_query', 'crop_photo', 'deliver', 'find_duplicates', 'import_feed', 'index_photo', 'make_variants', 'preview_import', 'rank', 'reindex'] | None = None,
         page_size: int | None = None,
         state: Literal['cancelled', 'done', 'failed', 'queued', 'running'] | None = None,
     ) -> PaginatedJobList:

@@ -143,8 +143,8 @@ def test_each_bad_row_is_reported_with_its_line_and_the_others_are_kept(folder, 
     assert all(column in first for column in ("sex", "weight_kg", "energy", "pink"))
     assert "line 3: “dog” must name" in outside
     assert "line 4: “gone.jpg” is not there." in gone
-    assert "line 6: `good.jpg` is in the table twice" in twice
-    assert "column `fur` is not known" in said
+    assert "line 6: “good.jpg” is in the table twice" in twice
+    assert "Column “fur” is not known" in said
 
 
 def test_a_bad_file_costs_itself_only(folder, capsys):
