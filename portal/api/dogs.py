@@ -131,6 +131,7 @@ class DogSerializer(serializers.Serializer[Any]):
     colours = serializers.ListField(child=serializers.CharField())
     neutered = serializers.BooleanField(allow_null=True)
     description = serializers.CharField()
+    health = serializers.CharField(help_text="vaccinations, medicines: the shelter's words")
     tags = serializers.ListField(child=serializers.CharField())
     temperament = TraitSerializer(many=True)
     bonded_with = serializers.SerializerMethodField(help_text="slug of the dog it stays with")
@@ -253,6 +254,7 @@ class DogFields(serializers.Serializer[Any]):
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=DESCRIPTION_LETTERS
     )
+    health = serializers.CharField(required=False, allow_blank=True, max_length=DESCRIPTION_LETTERS)
     tags = serializers.ListField(
         child=serializers.CharField(max_length=MAX_TAG_LENGTH), required=False, max_length=MAX_TAGS
     )

@@ -148,6 +148,7 @@ class DogForm(forms.ModelForm):
             "mixed",
             "colours",
             "neutered",
+            "health",
             "description",
             "tags",
         ]
@@ -155,6 +156,7 @@ class DogForm(forms.ModelForm):
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
             "birth_date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "weight_kg": forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
+            "health": forms.Textarea(attrs={"rows": 2}),
             "description": forms.Textarea(attrs={"rows": 4}),
         }
 

@@ -62,8 +62,13 @@ def label(field: str) -> str:
         return _("photos")
     if field in Trait.values:
         return str(Trait(field).label)
-    if field in ("breeds", "external_id"):
-        return {"breeds": _("breed"), "external_id": _("number in its source")}[field]
+    named = {
+        "breeds": _("breed"),
+        "external_id": _("number in its source"),
+        "temperament": _("temperament"),
+    }
+    if field in named:
+        return named[field]
     return str(getattr(Dog._meta.get_field(field), "verbose_name", field))
 
 

@@ -139,6 +139,7 @@ class RowForm(forms.Form):
     status = choice(Dog.Status.choices)
     bonded_with = forms.CharField(required=False)
     description = forms.CharField(required=False)
+    health = forms.CharField(required=False)
 
 
 def temperament_fields() -> dict[str, forms.Field]:
@@ -151,7 +152,9 @@ def temperament_fields() -> dict[str, forms.Field]:
 
 
 TEMPERAMENT = frozenset(temperament_fields())
-FREE_TEXT = frozenset({"dog", "name", "shelter", "bonded_with", "description", "breeds", "tags"})
+FREE_TEXT = frozenset({
+    "dog", "name", "shelter", "bonded_with", "description", "health", "breeds", "tags",
+})  # fmt: skip
 LISTS = ("breeds", "colours", "tags")
 COLUMNS = frozenset({"dog", *RowForm.base_fields, *TEMPERAMENT, *LISTS})
 
@@ -250,6 +253,7 @@ def from_row(folder: Path, row: dict[str, str | None], where: str) -> Listing:
     fields: dict[str, Any] = {
         "name": facts["name"] or readable_name(path.stem if path.is_file() else path.name),
         "description": facts["description"],
+        "health": facts["health"],
         "weight_kg": facts["weight_kg"],
         "birth_date": facts["birth_date"],
         "colours": lists["colours"],

@@ -120,6 +120,9 @@ class Dog(models.Model):
         related_name="+",
     )
     description = models.TextField(_("description"), blank=True)
+    health = models.TextField(
+        _("health"), blank=True, help_text="vaccinations, medicines, what needs care; staff's words"
+    )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     external_id = models.CharField(max_length=120, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -30,7 +30,7 @@ LEAST_CROP = 0.1
 
 PLAIN_FIELDS = frozenset({
     "name", "mixed", "sex", "birth_date", "birth_precision", "weight_kg", "colours", "neutered",
-    "description", "tags", "external_id",
+    "description", "health", "tags", "external_id",
 })  # fmt: skip
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from portal.accounts.access import SignedInRequest, admin_required
 from portal.dogs.imports import to_cell
+from portal.dogs.models import Breed
 from portal.insights import activity
 from portal.insights.charts import activity_charts
 from portal.insights.models import Prediction
@@ -71,12 +72,16 @@ def narrowed(request: SignedInRequest) -> tuple[QuerySet[Prediction], str, str]:
 def predictions(request: SignedInRequest) -> HttpResponse:
     """What the models answered, newest first; `purpose` and `outcome` narrow it."""
     found, purpose, outcome = narrowed(request)
+    page = Paginator(found, ANSWERS_A_PAGE).get_page(request.GET.get("page"))
+    breeds = Breed.objects.filter(slug__in={row.breed for row in page})
+    names = {breed.slug: str(breed) for breed in breeds}
     outcomes = Prediction.objects.order_by("outcome").values_list("outcome", flat=True).distinct()
     return render(
         request,
         "manage/predictions.html",
         {
-            "page": Paginator(found, ANSWERS_A_PAGE).get_page(request.GET.get("page")),
+            "page": page,
+            "rows": [(row, names.get(row.breed, row.breed)) for row in page],
             "purpose": purpose,
             "outcome": outcome,
             "purposes": [("", _("all")), *Query.Purpose.choices],

@@ -280,5 +280,6 @@ def row(dog: Dog) -> dict[str, str]:
         "status": dog.status,
         "bonded_with": dog.bonded_with.slug if dog.bonded_with else "",
         "description": dog.description,
+        "health": dog.health,
         **values,
     }

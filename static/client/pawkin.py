@@ -99,6 +99,7 @@ class Dog(TypedDict):
     colours: list[str]
     neutered: bool | None
     description: str
+    health: str
     tags: list[str]
     temperament: list[TraitValue]
     bonded_with: str | None
@@ -263,6 +264,7 @@ class NewDogRequest(TypedDict):
     colours: NotRequired[list[Colour]]
     neutered: NotRequired[bool | None]
     description: NotRequired[str]
+    health: NotRequired[str]
     tags: NotRequired[list[str]]
     status: NotRequired[DogStatus]
     temperament: NotRequired[dict[str, Any]]
@@ -394,6 +396,7 @@ class PatchedDogFieldsRequest(TypedDict):
     colours: NotRequired[list[Colour]]
     neutered: NotRequired[bool | None]
     description: NotRequired[str]
+    health: NotRequired[str]
     tags: NotRequired[list[str]]
     status: NotRequired[DogStatus]
     temperament: NotRequired[dict[str, Any]]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
 from tests.stack import Stack, eventually
 
@@ -267,3 +267,31 @@ def test_by_keyboard_alone(page: Page, photo: Path) -> None:
         page.keyboard.press("Enter")
     chooser.value.set_files(photo)
     page.wait_for_selector(DONE)
+    # On to the likest dog, and with a question to its shelter.
+    best = page.locator(".card-title a").first
+    name = best.inner_text()
+    tab_to(page, best)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    tab_to(page, page.get_by_role("link", name=f"Ask about {name}"))
+    page.keyboard.press("Enter")
+    for label, words in (
+        ("Your message", "May I come on Sunday?"),
+        ("Your name", "Jiho"),
+        ("Your e-mail address", "keyboard@example.org"),
+    ):
+        tab_to(page, page.get_by_label(label))
+        page.keyboard.type(words)
+    tab_to(page, page.get_by_role("button", name="Send my question"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("open the link in the e-mail")
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Presses Tab until it has the focus."""
+    expect(wanted).to_be_visible()
+    for _ in range(150):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {wanted}")

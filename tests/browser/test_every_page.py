@@ -54,6 +54,8 @@ PAGES = {
         "/staff/dogs/{own}/changes/",
         "/staff/enquiries/",
         "/staff/members/",
+        "/staff/import/",
+        "/staff/import/new/asm3/",
         "/account/",
         "/account/address/",
         "/account/password/",

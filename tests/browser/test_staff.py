@@ -1,6 +1,7 @@
 """Shelter staff: from a phone's photo to a dog that an adopter finds."""
 
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -269,3 +270,71 @@ def test_a_stranger_is_asked_to_log_in(phone: Callable[..., Page], address: str)
     page.goto(address)
     expect(page).to_have_url(re.compile(r"/login/\?next="))
     fits(page)
+
+
+def test_photos_are_cropped_and_put_in_order(
+    phone: Callable[..., Page], drawn_dogs: Path, photo: Path, pictures: Path
+) -> None:
+    staff = phone("staff")
+    staff.goto("/staff/dogs/new/")
+    others = sorted(p for p in drawn_dogs.rglob("*.jpg"))[3:5]
+    staff.locator("input[name=photos]").set_input_files([photo, *others])
+    staff.get_by_label("Name", exact=True).fill("Mongsil")
+    staff.get_by_role("button", name="List this dog").click()
+    states = staff.locator(".tile .state", has_text="searchable")
+    expect(states).to_have_count(3, timeout=SOON)
+
+    staff.set_viewport_size({"width": 1280, "height": 900})
+
+    def shown() -> list[str]:
+        return [t.get_attribute("data-photo") for t in staff.locator(".tile").all()]
+
+    before = shown()
+    staff.locator(".tile").nth(2).drag_to(staff.locator(".tile").nth(0))
+    expect(staff.locator(".tile").first).to_have_attribute("data-photo", before[2])
+    staff.reload()
+    assert shown() == [before[2], before[0], before[1]]
+    staff.get_by_role("button", name="Make it the cover").click()
+    expect(staff.locator(".tile").first).to_have_attribute("data-photo", before[1])
+
+    staff.get_by_role("link", name="Crop").first.click()
+    frame = staff.locator(".crop-frame")
+    area = frame.bounding_box()
+    staff.mouse.move(area["x"] + area["width"] * 0.1, area["y"] + area["height"] * 0.1)
+    staff.mouse.down()
+    staff.mouse.move(area["x"] + area["width"] * 0.9, area["y"] + area["height"] * 0.8, steps=4)
+    staff.mouse.up()
+    expect(staff.get_by_label("Right edge")).to_have_value("90")
+    fits(staff)
+    staff.screenshot(path=pictures / "staff-crop.png")
+    staff.get_by_role("button", name="Crop").click()
+    expect(staff.locator(f".tile[data-photo='{before[1]}']")).to_have_count(0, timeout=SOON)
+    expect(states).to_have_count(3, timeout=SOON)
+
+
+def test_a_table_is_shown_before_it_changes_anything(
+    phone: Callable[..., Page], photo: Path, tmp_path: Path, pictures: Path
+) -> None:
+    archive = tmp_path / "our dogs.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("dogs.csv", "dog,name,sex\ndal,Dalkong,female\ngone,Gone,male\n")
+        file.write(photo, "dal/1.jpg")
+    staff = phone("staff")
+    staff.get_by_role("link", name="Import").click()
+    fits(staff)
+    staff.screenshot(path=pictures / "import.png", full_page=True)
+    staff.get_by_label("ZIP archive").set_input_files(archive)
+    staff.get_by_role("button", name="Upload and look").click()
+    expect(staff.get_by_role("heading", name="What will change")).to_be_visible(timeout=SOON)
+    expect(staff.get_by_text("“gone” is not there.")).to_be_visible()
+    fits(staff)
+    staff.screenshot(path=pictures / "import-preview.png", full_page=True)
+    staff.get_by_role("button", name="Do this").click()
+    expect(staff.get_by_text("“gone” is not there.")).to_be_visible(timeout=SOON)
+    expect(staff.locator("[role=status]")).to_have_count(0, timeout=SOON)
+    fits(staff)
+    staff.screenshot(path=pictures / "import-report.png", full_page=True)
+    # Loading the page of an action again does nothing again.
+    staff.reload()
+    staff.goto("/staff/dogs/?q=Dalkong")
+    expect(staff.locator(".dog-row", has_text="Dalkong")).to_have_count(1)

@@ -178,7 +178,7 @@ def read(row: Mapping[str, Any]) -> Record | None:
     breed_text = text(row.get("kindNm"), 80) or re.sub(r"^\[.*?\]\s*", "", kind)
     breed = breed_of(breed_text)
     status, adoptable_from = status_of(row)
-    described = [text(row.get(name)) for name in ("specialMark", "sfeSoci", "sfeHealth")]
+    described = [text(row.get(name)) for name in ("specialMark", "sfeSoci")]
     words = "\n".join(dict.fromkeys(part for part in described if part))
     notice = text(row.get("noticeNo"), 40) or number
     colour = text(row.get("colorCd"), 80)
@@ -189,6 +189,7 @@ def read(row: Mapping[str, Any]) -> Record | None:
         "weight_kg": weight_of(text(row.get("weight"), 40)),
         "colours": colours_in(colour),
         "description": words,
+        "health": text(row.get("sfeHealth")),
         **birth_of(text(row.get("age"), 60)),
     }
     photos = [text(row.get(f"popfile{n}"), 500) for n in range(1, 9)]

@@ -145,7 +145,8 @@ def test_datagokr_an_item_in_our_words():
     assert record.fields["colours"] == ["white"]
     assert record.fields["birth_date"].year == 2024
     assert record.fields["birth_precision"] == "year"
-    assert record.fields["description"] == "온순함, 사람을 좋아함\n건강함"
+    assert record.fields["description"] == "온순함, 사람을 좋아함"
+    assert record.fields["health"] == "건강함"
     assert record.status == "available"
     assert record.photos == ("http://x.example/1.jpg", "http://x.example/2.jpg")
     assert record.suggestions["sociability"][0] == 4
