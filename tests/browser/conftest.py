@@ -52,5 +52,6 @@ def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Where screenshots go: the folder that --pictures names, else one that is thrown away."""
     chosen = request.config.getoption("--pictures")
     folder = Path(chosen) if chosen else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
+    # Those that no guide shows.
+    (folder / "pages").mkdir(parents=True, exist_ok=True)
     return folder

@@ -41,8 +41,11 @@ def test_reindexing_with_progress_and_going_back(
     page.get_by_role("link", name="Jobs").click()
     expect(page.locator(".jobs tbody tr").filter(has_text="Reindex").first).to_contain_text("done")
     page.screenshot(path=pictures / "manage-jobs.png")
+    for name in ("charts", "duplicates", "retention"):
+        page.goto(f"/manage/{name}/")
+        page.screenshot(path=pictures / f"manage-{name}.png")
     page.set_viewport_size({"width": 390, "height": 844})
-    for address in ("/manage/", "/manage/jobs/"):
+    for address in ("/manage/", "/manage/jobs/", "/manage/charts/", "/manage/duplicates/"):
         page.goto(address)
         fits(page)
 
@@ -56,7 +59,7 @@ def test_raw_rows_work_under_their_content_policy(
     for address in ("/admin/", "/admin/dogs/dog/", "/admin/shelters/shelter/add/"):
         page.goto(address)
         expect(page.get_by_role("link", name="Dogs").first).to_be_visible()
-        page.screenshot(path=pictures / f"rows{address.replace('/', '-')}.png")
+        page.screenshot(path=pictures / "pages" / f"rows{address.replace('/', '-')}.png")
     page.locator("#id_name").press_sequentially("Haneul House")
     expect(page.locator("#id_slug")).to_have_value("haneul-house")
     assert refused == []

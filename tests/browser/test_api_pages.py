@@ -42,7 +42,7 @@ def test_dogs_on_another_site(
     for photo in frame.locator("img").all():
         photo.scroll_into_view_if_needed()
         expect(photo).to_have_js_property("complete", True)
-    page.screenshot(path=pictures / f"embedded-{width}.png", full_page=True)
+    page.screenshot(path=pictures / "pages" / f"embedded-{width}.png", full_page=True)
     assert context.cookies() == []
     with context.expect_page() as opened:
         frame.get_by_role("link").first.click()
@@ -61,7 +61,7 @@ def test_the_schemas_pages_need_nobody_else(
     expect(page.get_by_text("similar-dog").first).to_be_visible(timeout=30_000)
     outside = [url for url in answered if not url.startswith((live_stack.url, "data:", "blob:"))]
     assert outside == []
-    page.screenshot(path=pictures / f"api-{path}.png")
+    page.screenshot(path=pictures / "pages" / f"api-{path}.png")
 
 
 def test_a_dogs_page_may_carry_its_data(page: Page) -> None:
@@ -77,4 +77,4 @@ def test_links_of_emails_that_are_old(page: Page, pictures: Path) -> None:
     page.goto("/saved-searches/confirm/?token=old")
     expect(page.get_by_role("heading", name="This didn't work")).to_be_visible()
     expect(page.get_by_text(re.compile("not valid any more"))).to_be_visible()
-    page.screenshot(path=pictures / "link-old.png")
+    page.screenshot(path=pictures / "pages" / "link-old.png")

@@ -153,7 +153,7 @@ def test_every_page(
     for address in PAGES[role]:
         page.goto(address.format(**names))
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=pictures / name_of(address, role, look), full_page=True)
+        page.screenshot(path=pictures / "pages" / name_of(address, role, look), full_page=True)
         found = complaints(page)
         if found:
             told[address] = found

@@ -39,10 +39,14 @@ def tab(browser: Browser, live_stack: Stack) -> Iterator[Callable[..., Page]]:
         person.close()
 
 
-def looked_at(page: Page, pictures: Path, name: str) -> None:
+def looked_at(page: Page, pictures: Path, name: str, size: str) -> None:
+    """The whole page for those who look at the run; its first screen on a phone for the guides."""
     fits(page)
     assert page.locator("html").get_attribute("lang") == "ko"
-    page.screenshot(path=pictures / f"ko-{name}.png", full_page=True)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=pictures / "pages" / f"ko-{name}-{size}.png", full_page=True)
+    if size == "phone":
+        page.screenshot(path=pictures / f"ko-{name}.png")
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
@@ -57,27 +61,27 @@ def test_an_adopter(
     size = "phone" if viewport is PHONE else "desk"
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("강아지")
-    looked_at(page, pictures, f"home-{size}")
+    looked_at(page, pictures, "home", size)
     page.set_input_files("input[name=photo]", photo)
     page.wait_for_selector("#answer[data-state=done]", timeout=SOON)
-    looked_at(page, pictures, f"results-{size}")
+    looked_at(page, pictures, "results", size)
     best = page.locator(".card-title a").first
     name = best.inner_text()
     best.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_role("heading", name="성격")).to_be_visible()
-    looked_at(page, pictures, f"dog-{size}")
+    looked_at(page, pictures, "dog", size)
     page.locator(".dog-facts a[href$='/ask/']").click()
     page.get_by_label("메시지").fill("일요일에 가도 될까요?")
     page.get_by_label("이름").fill("지호")
     page.get_by_label("이메일").fill(f"ko-{size}@example.org")
-    looked_at(page, pictures, f"ask-{size}")
+    looked_at(page, pictures, "ask", size)
     page.locator("main form button").last.click()
     expect(page.get_by_role("status").first).to_be_visible()
     letter = letter_to(live_stack, f"ko-{size}@example.org", f"{name}에 대한 질문을 보낼까요?")
     page.goto(link(letter))
     page.locator("main form button").first.click()
-    looked_at(page, pictures, f"asked-{size}")
+    looked_at(page, pictures, "asked", size)
     # The breed's Korean and romanised names find the same dogs.
     page.goto("/dogs/?breed=jindo-dog")
     assert "진돗개" in page.locator("main").inner_text()
@@ -92,20 +96,20 @@ def test_a_shelter(
 ) -> None:
     page = tab("staff", viewport)
     size = "phone" if viewport is PHONE else "desk"
-    looked_at(page, pictures, f"staff-{size}")
+    looked_at(page, pictures, "staff", size)
     page.goto("/staff/dogs/new/")
     page.locator("input[name=photos]").set_input_files(photo)
     page.locator("#id_name").fill(f"별이 {size}")
-    looked_at(page, pictures, f"new-dog-{size}")
+    looked_at(page, pictures, "new-dog", size)
     page.get_by_role("button", name="이 강아지 등록하기").or_(
         page.locator("button[value=publish]")
     ).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"별이 {size}")
     expect(page.locator(".tile .state--ok")).to_be_visible(timeout=SOON)
-    looked_at(page, pictures, f"staff-dog-{size}")
+    looked_at(page, pictures, "staff-dog", size)
     for path, name in (("/staff/import/", "import"), ("/staff/enquiries/", "inbox")):
         page.goto(path)
-        looked_at(page, pictures, f"{name}-{size}")
+        looked_at(page, pictures, name, size)
     page.goto(f"/staff/dogs/?q=별이 {size}")
     page.locator(".card-title a").first.click()
     page.locator("button[name=status][value=withdrawn]").click()
@@ -125,7 +129,7 @@ def test_an_admin(tab: Callable[..., Page], pictures: Path, viewport: dict[str, 
     ):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_have_text("관리")
-        looked_at(page, pictures, f"{name}-{size}")
+        looked_at(page, pictures, name, size)
     page.locator("#id_query_hours").fill("99")
     page.locator("main form button").first.click()
     expect(page.get_by_text("1에서 24 사이여야 해요.")).to_be_visible()

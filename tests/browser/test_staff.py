@@ -333,7 +333,7 @@ def test_a_table_is_shown_before_it_changes_anything(
     expect(staff.get_by_text("“gone” is not there.")).to_be_visible(timeout=SOON)
     expect(staff.locator("[role=status]")).to_have_count(0, timeout=SOON)
     fits(staff)
-    staff.screenshot(path=pictures / "import-report.png", full_page=True)
+    staff.screenshot(path=pictures / "pages" / "import-report.png", full_page=True)
     # Loading the page of an action again does nothing again.
     staff.reload()
     staff.goto("/staff/dogs/?q=Dalkong")
