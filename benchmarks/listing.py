@@ -13,7 +13,7 @@ from benchmarks.visitor import Visitor
 NEW_DOG = "/staff/dogs/new/"
 GIVE_UP_SECONDS = 60
 PAUSE_SECONDS = 0.1
-STATE = re.compile(r'<li class="tile">.*?<p class="state [^>]*>([^<]+)</p>', re.DOTALL)
+STATE = re.compile(r'<li class="tile"[^>]*>.*?<p class="state [^>]*>([^<]+)</p>', re.DOTALL)
 
 
 def log_in(visitor: Visitor, address: str, password: str) -> None:

@@ -27,7 +27,7 @@ def test_a_new_outcome_replaces_its_earlier_line(
     path = write("a", [Figure("upload", [1.0])], MACHINE, content="40 dogs")
     rows = [row for row in (tmp_path / "performance.md").read_text().splitlines() if " s |" in row]
     assert rows == [
-        "| listing | 3.00 s | 3.00 s | 1 | P, 2 cores | abc | 2026-01-02 |",
-        "| upload | 1.00 s | 1.00 s | 1 | P, 2 cores | abc | 2026-01-02 |",
+        "| listing | 3 s | 3 s | 1 | P, 2 cores | abc | 2026-01-02 |",
+        "| upload | 1 s | 1 s | 1 | P, 2 cores | abc | 2026-01-02 |",
     ]
     assert json.loads(path.read_text())["content"] == "40 dogs"
