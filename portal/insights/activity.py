@@ -88,8 +88,9 @@ def activity(span: Span, now: datetime | None = None) -> Activity:
     searches = Prediction.objects.filter(SEARCHES, at__gte=since)
     answered = searches.filter(outcome="ok")
     uploads = hourly(Photo.objects.filter(created_at__gte=since), "created_at")
+    every_hour = hourly(searches, "at")
     well = hourly(answered, "at")
-    badly = hourly(searches.exclude(outcome="ok"), "at")
+    badly = [n - ok for n, ok in zip(every_hour, well, strict=True)]
     clicks = hourly(Click.objects.filter(at__gte=since), "at")
     newest = list(answered.order_by("-pk").values_list("at", "milliseconds")[:TIMES])
     times = span.sort(newest, starts)
@@ -148,11 +149,13 @@ def clicks_by_rank(span: Span, now: datetime | None = None) -> list[Share]:
 def breeds_listed() -> tuple[list[Share], int, int]:
     """The most frequent breeds of dogs that can be adopted, how many such dogs have no breed in
     their listing, and how many there are."""
-    whole = Dog.objects.adoptable().count()
+    counts = Dog.objects.adoptable().aggregate(
+        whole=Count("pk", distinct=True), without=Count("pk", filter=Q(breeds=None))
+    )
+    whole = counts["whole"]
     adoptable = Count("dogs", filter=Q(dogs__status=Dog.Status.AVAILABLE))
     rows = Breed.objects.annotate(n=adoptable).filter(n__gt=0).order_by("-n", "slug")[:BREEDS]
-    without = Dog.objects.adoptable().filter(breeds=None).count()
-    return [Share(str(row), row.n, whole) for row in rows], without, whole
+    return [Share(str(row), row.n, whole) for row in rows], counts["without"], whole
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.dogs.models import Dog, Photo, TemperamentValue
+from portal.insights.models import Prediction
+from portal.matching import services
 from portal.matching.models import Favourite, Query
 from portal.shelters.services import add_member
 from tests.portal.answers import answer
@@ -73,6 +75,16 @@ def test_no_list_asks_more_than_fifteen_questions(
     visitor.post("/search/", {"photo": upload()})
     query = Query.objects.get()
     answer(query, version, [(dog, 90 - n, "strong") for n, dog in enumerate(crowd[:24])])
+    services.store_hints(
+        pairs=[
+            services.Pair(one.pk, two.pk, one.photos.first().pk, two.photos.first().pk, 0.95)
+            for one, two in zip(crowd[:40], crowd[40:80], strict=True)
+        ]
+    )
+    Prediction.objects.bulk_create(
+        Prediction(purpose="search", outcome="ok", dog=dog, version=version, milliseconds=90)
+        for dog in crowd[:200]
+    )
     lists = [
         ("visitor", "/"),
         ("visitor", "/dogs/"),
@@ -87,7 +99,12 @@ def test_no_list_asks_more_than_fifteen_questions(
         ("staff", "/staff/enquiries/"),
         ("staff", "/staff/members/"),
         ("admin", "/staff/dogs/"),
+        ("staff", "/staff/import/"),
         ("admin", "/manage/jobs/"),
+        ("admin", "/manage/charts/?span=30d"),
+        ("admin", "/manage/answers/"),
+        ("admin", "/manage/shelters/"),
+        ("admin", "/manage/duplicates/"),
     ]
     for role, address in lists:
         with django_assert_max_num_queries(QUERIES, info=address):
