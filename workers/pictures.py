@@ -63,7 +63,10 @@ VARIANTS: dict[str, tuple[Literal["AVIF", "WEBP"], int, int]] = {
 
 
 def make_variants(photo: Photo) -> None:
-    """Stores the picture in the sizes and formats that browsers choose from."""
+    """Stores the picture in the sizes and formats that browsers choose from; nothing if somebody
+    else is at it."""
+    if not dogs.claim_variants(photo=photo):
+        return
     image = read(photo)
     with new_files() as files:
         made = {

@@ -7,6 +7,7 @@ any line and run again.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,7 +25,7 @@ from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
-from portal.matching.queries import active_version, candidates
+from portal.matching.queries import active_version, candidates, photos_without_variants
 from workers import alerts, duplicates, feeds, people, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
@@ -32,6 +33,8 @@ from workers.runtime import runtime, spec_of
 
 # Dogs in an answer.
 K = 24
+# After this smaller pictures wait behind whatever else is in their queue.
+VARIANTS_SECONDS = 5.0
 # How often versions may be switched under one job before it gives up.
 SWITCHES = 3
 
@@ -127,10 +130,21 @@ def index_photo(job: Job) -> None:
 
 
 def make_variants(job: Job) -> None:
-    """Smaller pictures of a photo; one that cannot be read any more goes without."""
-    photo = Photo.objects.filter(pk=job.subject, variants={}).exclude(image="").first()
-    if photo is not None:
-        pictures.make_variants(photo)
+    """Smaller pictures of the photos that lack them, a slice at a time; a photo that cannot be read
+    any more goes without."""
+    until = time.monotonic() + VARIANTS_SECONDS
+    done = job.done
+    while photo := photos_without_variants().first():
+        try:
+            pictures.make_variants(photo)
+        except (PawkinError, OSError):
+            log.exception("Photo %s goes without smaller pictures", photo.pk)
+        done += 1
+        if not jobs.beat(job=job, step="pictures", done=done):
+            return
+        if time.monotonic() > until:
+            jobs.put_back(job=job, got_on=True)
+            return
     jobs.finish(job=job)
 
 

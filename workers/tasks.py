@@ -57,9 +57,9 @@ def index_missing() -> None:
 
 @shared_task(name="workers.tasks.vary_photos")
 def vary_photos() -> None:
-    """Photos without smaller pictures, behind all other work."""
-    for pk in photos_without_variants():
-        enqueue(kind=Job.Kind.MAKE_VARIANTS, subject=pk, queue=Job.Queue.BATCH)
+    """Smaller pictures, where some are still to be made."""
+    if photos_without_variants().exists():
+        enqueue(kind=Job.Kind.MAKE_VARIANTS, subject="photos", queue=Job.Queue.BATCH)
 
 
 @shared_task(name="workers.tasks.start_due_feeds")

@@ -291,9 +291,10 @@ class Photo(models.Model):
     image = models.FileField(max_length=200, blank=True, editable=False)
     thumbnail = models.FileField(max_length=200, blank=True, editable=False)
     variants = models.JSONField(
-        default=dict,
+        null=True,
         editable=False,
-        help_text="stored names of the picture in other sizes and formats, by size",
+        help_text="stored names of the picture in other sizes and formats, by size; null until a "
+        "worker has turned to it, {} where it goes without",
     )
     crop = models.JSONField(
         null=True,
@@ -321,7 +322,8 @@ class Photo(models.Model):
     @property
     def files(self) -> list[str]:
         """Stored names of all its files."""
-        names = [self.upload.name, self.image.name, self.thumbnail.name, *self.variants.values()]
+        variants = (self.variants or {}).values()
+        names = [self.upload.name, self.image.name, self.thumbnail.name, *variants]
         return [name for name in names if name]
 
     @property

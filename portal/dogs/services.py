@@ -251,11 +251,17 @@ def replace_photo(*, photo: Photo, upload: str, sha256: str) -> Photo | None:
     return new
 
 
-@transaction.atomic
+def claim_variants(*, photo: Photo) -> bool:
+    """Says that smaller pictures of a photo are being made. One whose worker dies at it goes
+    without, and is nobody's death again. False when it was claimed before, or is gone."""
+    unclaimed = Photo.objects.filter(pk=photo.pk, variants__isnull=True).exclude(image="")
+    return bool(unclaimed.update(variants={}))
+
+
 def store_variants(*, photo: Photo, variants: Mapping[str, str]) -> bool:
-    """Names the picture's other sizes; False when the photo is gone or has them already, and the
-    files are then the caller's."""
-    bare = Photo.objects.filter(pk=photo.pk, variants={}).exclude(image="")
+    """Names the other sizes of a claimed photo; False, and the files are the caller's, when it is
+    gone or has them."""
+    bare = Photo.objects.filter(pk=photo.pk, variants={})
     return bool(bare.update(variants=dict(variants)))
 
 

@@ -29,7 +29,7 @@ class Job(models.Model):
         DELIVER = "deliver", _("deliver a webhook")
         PREVIEW_IMPORT = "preview_import", _("read an uploaded table")
         CROP_PHOTO = "crop_photo", _("crop a photo")
-        MAKE_VARIANTS = "make_variants", _("make smaller pictures of a photo")
+        MAKE_VARIANTS = "make_variants", _("make smaller pictures of photos")
         FIND_DUPLICATES = "find_duplicates", _("look for dogs listed twice")
 
     class State(models.TextChoices):

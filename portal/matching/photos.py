@@ -34,7 +34,7 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
     if found is None:
         found = get_object_or_404(photos.visible_to(request.user))
         caching = PRIVATE
-    stored = {"full": found.image.name, "thumb": found.thumbnail.name, **found.variants}
+    stored = {"full": found.image.name, "thumb": found.thumbnail.name, **(found.variants or {})}
     return picture(stored.get(size) or found.image.name, caching)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import uuid
 from datetime import timedelta
 
@@ -26,7 +25,6 @@ from portal.matching.models import (
 
 # A page that has just been given its answer is not sent for another one, whatever else happens.
 FRESH_FOR = timedelta(seconds=2)
-VARIED_AT_ONCE = 200
 # A new photo's own job gets to it first.
 PENDING_AFTER = timedelta(seconds=15)
 
@@ -85,14 +83,10 @@ def pending_photos() -> list[int]:
     return [pk for pk in old.order_by("pk").values_list("pk", flat=True) if str(pk) not in busy]
 
 
-def photos_without_variants() -> list[int]:
-    """Public photos of which smaller pictures are still to be made, some of them at a time; one
-    that failed at it is left alone."""
-    tried = Job.objects.filter(kind=Job.Kind.MAKE_VARIANTS).exclude(state=Job.State.DONE)
-    bare = Photo.objects.shown().filter(variants={}, dog__in=Dog.objects.in_shelters())
-    busy = set(tried.values_list("subject", flat=True))
-    found = (pk for pk in bare.order_by("-pk").values_list("pk", flat=True) if str(pk) not in busy)
-    return list(itertools.islice(found, VARIED_AT_ONCE))
+def photos_without_variants() -> PhotoQuerySet:
+    """Public photos of which smaller pictures are still to be made, the newest first."""
+    bare = Photo.objects.shown().filter(variants__isnull=True, dog__in=Dog.objects.in_shelters())
+    return bare.order_by("-pk")
 
 
 def candidates(filters: Filters, *, lost: bool = False) -> set[int]:

@@ -82,3 +82,25 @@ def test_pictures_in_other_sizes(photo):
     assert head[4:12] == b"ftypavif"
     tasks.vary_photos()
     assert not Job.objects.open().exists()
+
+
+def test_a_photo_whose_file_is_gone_goes_without(photo):
+    default_storage.delete(photo.image.name)
+    tasks.vary_photos()
+    do("make_variants")
+    photo.refresh_from_db()
+    assert photo.variants == {}
+    assert Job.objects.latest("created_at").state == "done"
+
+
+def test_smaller_pictures_wait_for_other_work(photo, shelter_dog, monkeypatch, outbox):
+    shelter_dog([picture((20, 30, 230), size=(400, 300), seed=2)])
+    do("index_photo")
+    monkeypatch.setattr(pipeline, "VARIANTS_SECONDS", -1.0)
+    tasks.vary_photos()
+    do("make_variants")
+    assert Photo.objects.filter(variants__isnull=True).count() == 1
+    do("make_variants")
+    do("make_variants")
+    assert not Photo.objects.filter(variants__isnull=True).exists()
+    assert Job.objects.latest("created_at").state == "done"
