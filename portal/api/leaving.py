@@ -9,6 +9,8 @@ from django.db import transaction
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.api.models import ApiToken
+from portal.dogs.models import PartialUpload
+from portal.dogs.pieces import discard
 from portal.enquiries.models import Enquiry
 from portal.matching import services
 from portal.matching.models import Favourite, Query, SavedSearch
@@ -72,6 +74,7 @@ def erase_account(*, user: User) -> None:
         raise LeavingRefused("last_admin", "Make somebody else an admin first.", user.email)
     for query in Query.objects.filter(owner=user):
         services.delete_query(query=query)
+    discard(uploads=PartialUpload.objects.filter(owner=user))
     for saved in SavedSearch.objects.filter(owner=user):
         services.delete_search(saved=saved)
     user.delete()

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts.access import SignedInRequest, staff_required
 from portal.dogs.history import label
-from portal.dogs.imports import to_cell
+from portal.dogs.imports import Line, to_cell
 from portal.feeds import archives, services
 from portal.feeds.forms import FORMS, ArchiveForm
 from portal.feeds.models import Archive, Feed, FeedRun
@@ -220,13 +220,6 @@ def feed_delete(request: SignedInRequest, feed_id: int) -> HttpResponse:
     services.delete_feed(feed=get_object_or_404(own(request), pk=feed_id))
     messages.success(request, _("The feed is deleted. Its dogs stay."))
     return redirect("staff_feeds:feeds")
-
-
-class Line:
-    """What csv writes to: gives the line back."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 @staff_required

@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from portal.accounts.access import SignedInRequest, admin_required
-from portal.dogs.imports import to_cell
+from portal.dogs.imports import Line, to_cell
 from portal.dogs.models import Breed
 from portal.insights import activity
 from portal.insights.charts import activity_charts
 from portal.insights.models import Prediction
 from portal.insights.spans import LAST_DAY, SPANS
 from portal.matching.models import Query
-from portal.publishing.lists import Line
 
 ANSWERS_A_PAGE = 50
 # Rows of a downloaded table: what a spreadsheet still opens.

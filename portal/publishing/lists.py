@@ -30,7 +30,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import conditional_page, require_safe
 
 from portal.accounts.access import SignedInRequest, staff_required
-from portal.dogs.imports import COLUMNS, to_cell
+from portal.dogs.imports import COLUMNS, Line, to_cell
 from portal.dogs.models import Dog
 from portal.dogs.words import facts_line
 from portal.matching import presentation
@@ -225,13 +225,6 @@ def robots(request: HttpRequest) -> HttpResponse:
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in private)]
     lines.append(f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
-
-
-class Line:
-    """What csv writes to: gives the line back."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 @require_safe

@@ -19,6 +19,7 @@ from portal.accounts.models import User
 from portal.api.leaving import erase_account
 from portal.api.models import ApiToken
 from portal.dogs.models import DogChange
+from portal.dogs.pieces import append, begin
 from portal.enquiries.models import Enquiry
 from portal.matching.models import Favourite, Query, SavedSearch
 from portal.shelters import services as shelters
@@ -258,6 +259,15 @@ def test_what_a_leaver_did_for_a_shelter_stays(make_dog, staff, shelter):
     erase_account(user=staff)
     assert dog.photos.count() == 1
     assert DogChange.objects.filter(dog=dog, by=None).exists()
+
+
+def test_photos_on_their_way_go_with_who_sent_them(staff, on_commit, media_files):
+    sent = begin(owner=staff, dog=None, name="a.jpg", length=10)
+    append(upload=sent, offset=0, data=b"half")
+    assert len(media_files()) == 1
+    with on_commit():
+        erase_account(user=staff)
+    assert media_files() == []
 
 
 def test_the_last_admin_stays(client):
