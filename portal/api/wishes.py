@@ -60,6 +60,10 @@ class WishesSerializer(serializers.Serializer[Any]):
         [(str(km), km) for km in DISTANCES], required=False, help_text="kilometres around `near`"
     )
     since = serializers.DateField(required=False, help_text="in its shelter since this day")
+    q = serializers.CharField(
+        max_length=60, required=False, allow_blank=True,
+        help_text="words of its name or breed, English or Korean",
+    )  # fmt: skip
     unknown = serializers.ChoiceField(YesNo.choices, required=False)
 
     def get_fields(self) -> dict[str, Any]:

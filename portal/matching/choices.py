@@ -149,10 +149,19 @@ class Choices:
         return [Option("shelter", s.slug, s.name, s.slug in wanted) for s in shelters]
 
     @cached_property
+    def _listed_breeds(self) -> list[Breed]:
+        return list(Breed.objects.filter(dogs__status=Dog.Status.AVAILABLE).distinct())
+
+    @property
+    def breed_names(self) -> list[str]:
+        """Of breeds that are listed, in both languages."""
+        names = {n for b in self._listed_breeds for n in (b.name_ko, b.name_en) if n}
+        return sorted(names)
+
+    @cached_property
     def breeds(self) -> list[Option]:
         wanted = self.filters.breed
-        breeds = Breed.objects.filter(dogs__status=Dog.Status.AVAILABLE).distinct()
-        options = [Option("breed", b.slug, str(b), b.slug in wanted) for b in breeds]
+        options = [Option("breed", b.slug, str(b), b.slug in wanted) for b in self._listed_breeds]
         mixed = Option("breed", MIXED, _("mixed breed"), MIXED in wanted)
         return [mixed, *sorted(options, key=lambda option: str(option.label))]
 

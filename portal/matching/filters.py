@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 # Wishes that may have several answers at once.
+# What is looked for in names: so many words, of so many letters together.
+WORDS, WORDS_LETTERS = 4, 60
+
 LISTS = ("size", "age", "shelter", "breed", "colour")
 
 LOWEST, HIGHEST = SCALE.start, SCALE.stop - 1
@@ -114,7 +118,8 @@ class Filters:
     `traits` holds traits wanted "yes", `levels` the lowest and highest level wanted of a scale;
     `size`, `age`, `colour`, `shelter` and `breed` hold alternatives, the last two as slugs, where
     "mixed" is a breed too. `near` is a place's slug or "37.57,126.98", `within` kilometres around
-    it; `since` is the ISO date from which on a dog has been in its shelter. `sort` is no wish: it
+    it; `since` is the ISO date from which on a dog has been in its shelter; `q` words that its name
+    or its breed has, in either language. `sort` is no wish: it
     goes along in addresses and changes nobody's answer.
     """
 
@@ -131,6 +136,7 @@ class Filters:
     near: str = ""
     within: int = 0
     since: str = ""
+    q: str = ""
     sort: str = ""
 
     @classmethod
@@ -153,6 +159,7 @@ class Filters:
             near=near,
             within=_distance(params.get("within", "")) if near else 0,
             since=_date(params.get("since", "")),
+            q=_words(params.get("q", "")),
             sort=_one_of(Sort.values, params.get("sort", "")),
         )
 
@@ -194,7 +201,7 @@ class Filters:
             query[trait] = "yes"
         for trait, (low, high) in sorted(self.levels.items()):
             query[trait] = f"{low}-{high}"
-        for name in ("sex", "neutered", "near", "since", "sort"):
+        for name in ("sex", "neutered", "near", "since", "q", "sort"):
             if value := getattr(self, name):
                 query[name] = value
         if self.within:
@@ -241,6 +248,10 @@ class Filters:
             suits &= self._or_unknown(Q(shelter__in=near), Q(shelter__latitude__isnull=True))
         if self.since:
             suits &= Q(created_at__date__gte=date.fromisoformat(self.since))
+        for word in self.q.split():
+            named = Q(breed__name_en__icontains=word) | Q(breed__name_ko__icontains=word)
+            of_breed = Dog.breeds.through.objects.filter(named, dog=OuterRef("pk"))
+            suits &= Q(name__icontains=word) | Q(Exists(of_breed))
         return dogs.filter(suits)
 
     @property
@@ -282,6 +293,8 @@ class Filters:
         for trait, (low, high) in sorted(self.levels.items()):
             value = str(low) if low == high else f"{low}–{high}"
             chips.append(self._chip(trait, Trait(trait).label, value))
+        if self.q:
+            chips.insert(0, self._chip("q", _("name or breed"), self.q))
         if self.sex:
             chips.append(self._chip("sex", _("sex"), Dog.Sex(self.sex).label))
         if self.neutered:
@@ -327,7 +340,7 @@ class Filters:
         if name == "unknown":
             return dataclasses.replace(self, include_unknown=True)
         rest: dict[str, Any]
-        if name in ("sex", "neutered", "since"):
+        if name in ("sex", "neutered", "since", "q"):
             rest = {name: ""}
         elif name == "near":
             rest = {"near": "", "within": 0, "sort": "" if self.sort == Sort.NEAREST else self.sort}
@@ -424,6 +437,11 @@ def _date(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         return ""
+
+
+def _words(text: str) -> str:
+    """Words to look for, as they are stored: a few, with one space between them."""
+    return " ".join(unicodedata.normalize("NFC", text)[:WORDS_LETTERS].split()[:WORDS])
 
 
 def _one_of(known: Any, value: str) -> str:

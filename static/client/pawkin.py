@@ -324,6 +324,7 @@ class NewSearchRequest(TypedDict):
     near: NotRequired[str]
     within: NotRequired[WithinEnum]
     since: NotRequired[str]
+    q: NotRequired[str]
     unknown: NotRequired[YesNo]
     image: File
     consent: NotRequired[bool]
@@ -603,6 +604,7 @@ class SimilarDogRequestRequest(TypedDict):
     near: NotRequired[str]
     within: NotRequired[WithinEnum]
     since: NotRequired[str]
+    q: NotRequired[str]
     unknown: NotRequired[YesNo]
     imageId: NotRequired[str]
     image: File
@@ -707,6 +709,7 @@ class WishesRequest(TypedDict):
     near: NotRequired[str]
     within: NotRequired[WithinEnum]
     since: NotRequired[str]
+    q: NotRequired[str]
     unknown: NotRequired[YesNo]
     good_with_children: NotRequired[Yes]
     good_with_dogs: NotRequired[Yes]
@@ -900,6 +903,7 @@ class Pawkin:
         near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
         page_size: int | None = None,
+        q: str | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
         since: str | None = None,
@@ -910,7 +914,7 @@ class Pawkin:
         within: Literal['10', '25', '50', '100', '200'] | None = None,
     ) -> PaginatedDogList:
         """Dogs, newest first; with filters as on the pages."""
-        return self._call("GET", "/api/v1/dogs/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'cursor': cursor, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'page_size': page_size, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'status': status, 'unknown': unknown, 'within': within})
+        return self._call("GET", "/api/v1/dogs/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'cursor': cursor, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'page_size': page_size, 'q': q, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'status': status, 'unknown': unknown, 'within': within})
 
     def dogs_photos_create(
         self,
@@ -964,6 +968,7 @@ class Pawkin:
         leash_trained: Literal['yes'] | None = None,
         near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
+        q: str | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
         since: str | None = None,
@@ -973,7 +978,7 @@ class Pawkin:
         within: Literal['10', '25', '50', '100', '200'] | None = None,
     ) -> Answer:
         """Dogs like this one. 202 while they are being looked for: ask again in a second."""
-        return self._call("GET", f"/api/v1/dogs/{_quoted(slug)}/similar/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within})
+        return self._call("GET", f"/api/v1/dogs/{_quoted(slug)}/similar/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'q': q, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within})
 
     def dogs_suggestions_decide(
         self,
@@ -1291,6 +1296,7 @@ class Pawkin:
         leash_trained: Literal['yes'] | None = None,
         near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
+        q: str | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
         since: str | None = None,
@@ -1303,7 +1309,7 @@ class Pawkin:
         """Server-sent events: the search whenever it gets on, and its answer. A stream ends after
         half a minute at most, and browsers connect again by themselves.
         """
-        return self._events("GET", f"/api/v1/searches/{_quoted(search_id)}/events/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'format': format, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
+        return self._events("GET", f"/api/v1/searches/{_quoted(search_id)}/events/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'format': format, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'q': q, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
 
     def searches_read(
         self,
@@ -1323,6 +1329,7 @@ class Pawkin:
         leash_trained: Literal['yes'] | None = None,
         near: str | None = None,
         neutered: Literal['yes', 'no'] | None = None,
+        q: str | None = None,
         sex: Literal['male', 'female'] | None = None,
         shelter: list[str] | None = None,
         since: str | None = None,
@@ -1333,7 +1340,7 @@ class Pawkin:
         x_search_secret: str | None = None,
     ) -> Search:
         """How far a search is, and its answer under these filters, which may change."""
-        return self._call("GET", f"/api/v1/searches/{_quoted(search_id)}/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
+        return self._call("GET", f"/api/v1/searches/{_quoted(search_id)}/", query={'affinity': affinity, 'age': age, 'breed': breed, 'colour': colour, 'crate_trained': crate_trained, 'energy': energy, 'good_with_cats': good_with_cats, 'good_with_children': good_with_children, 'good_with_dogs': good_with_dogs, 'good_with_elderly': good_with_elderly, 'house_trained': house_trained, 'leash_trained': leash_trained, 'near': near, 'neutered': neutered, 'q': q, 'sex': sex, 'shelter': shelter, 'since': since, 'size': size, 'sociability': sociability, 'unknown': unknown, 'within': within}, headers={'X-Search-Secret': x_search_secret})
 
     def shelters_list(
         self,

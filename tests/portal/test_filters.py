@@ -1,5 +1,6 @@
 """Filters: what stands in the address limits the dogs, and unknown never hides one silently."""
 
+import unicodedata
 from datetime import date, timedelta
 
 import pytest
@@ -196,3 +197,22 @@ def test_all_wishes_take_one_query(make_dog, django_assert_num_queries):
 def test_every_band_has_its_limits():
     assert module.WEIGHTS.keys() == set(Size)
     assert module.YEARS.keys() == set(Age)
+
+
+def test_names_and_breeds_are_found_in_either_language(make_dog):
+    jindo = Breed.objects.create(slug="jindo-x", name_en="Jindo Hound", name_ko="진돗개 하운드")
+    make_dog("Bori", breeds=[jindo])
+    make_dog("Jindory")
+    make_dog("Coco")
+    assert names(read("q=jindo")) == {"Bori", "Jindory"}
+    assert names(read("q=진돗개")) == {"Bori"}
+    assert names(read("q=HOUND  jin")) == {"Bori"}
+    assert names(read("q=bori 진돗개")) == {"Bori"}
+    assert names(read("q=")) == {"Bori", "Jindory", "Coco"}
+    # Typed on a phone that takes syllables apart.
+    assert names(read("q=" + unicodedata.normalize("NFD", "진돗개"))) == {"Bori"}
+    filters = read("q= jindo   hound ")
+    assert filters.params() == "q=jindo+hound"
+    assert [str(chip.value) for chip in filters.active()] == ["jindo hound"]
+    assert filters.without("q") == read("")
+    assert Filters.from_canonical(filters.canonical()) == filters
