@@ -11,5 +11,5 @@ urlpatterns = [
     path("sitemap.xml", index, lists.SITEMAP, name="sitemap"),
     path("sitemap-<section>.xml", sitemap, {"sitemaps": lists.SITEMAPS}, name="sitemap_section"),
     path("robots.txt", lists.robots, name="robots"),
-    path("staff/export.csv", lists.export, name="export"),
+    path("staff/export.csv", lists.export, name="dogs_table"),
 ]
