@@ -83,7 +83,9 @@ def shelters(request: SignedInRequest) -> HttpResponse:
         row = counted.get(shelter.pk)
         numbers = {name: row[name] if row else 0 for name in COUNTED}
         rows.append(ShelterRow(shelter=shelter, missing=missing.get(shelter.pk, 0), **numbers))
-    return render(request, "manage/shelters.html", {"page": page, "rows": rows})
+    # While photos wait, the table follows them by itself.
+    waiting = any(row.waiting for row in rows)
+    return render(request, "manage/shelters.html", {"page": page, "rows": rows, "waiting": waiting})
 
 
 @admin_required

@@ -68,8 +68,8 @@ RULES = {
     "nothing": (GONE, GONE, GONE, GONE, GONE, GONE),
 }
 
-# Who may write where they may not read: a visitor asks and saves, and a link in an e-mail proves the
-# address; an admin begins a reindex where none has run.
+# Who may write where they may not read: a visitor asks and saves, and a link in an e-mail proves
+# the address; an admin begins a reindex where none has run.
 WRITES_ONLY = {
     ("visitor", "api:saved_searches"),
     ("visitor", "api:enquiries"),
