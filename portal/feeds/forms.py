@@ -71,6 +71,8 @@ class FeedForm(forms.Form):
             initial = {name: getattr(feed, name) for name in names} | dict(feed.settings)
         super().__init__(data, initial=initial)
         self.feed = feed
+        # Where it is and how to get in, before how often.
+        self.order_fields(["name", "shelter", *self.settings_of, "key"])
         choose(self, shelters)
         if feed is not None:
             # Its dogs are that shelter's.
