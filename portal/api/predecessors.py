@@ -94,7 +94,8 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = [
-            "id", "at", "purpose", "outcome", "model", "breed", "dog", "score", "milliseconds",
+            "id", "at", "purpose", "outcome", "model", "breed", "dog", "score", "band",
+            "milliseconds",
         ]  # fmt: skip
         ref_name = "Prediction"
 

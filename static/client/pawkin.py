@@ -473,6 +473,7 @@ class Prediction(TypedDict):
     breed: NotRequired[str]
     dog: str | None
     score: NotRequired[int | None]
+    band: NotRequired[str]
     milliseconds: int
 
 
