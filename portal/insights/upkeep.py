@@ -187,11 +187,9 @@ class RetentionForm(forms.Form):
         for name, field in self.fields.items():
             value, most = self.cleaned_data.get(name), field.widget.attrs["max"]
             if value is not None and not 1 <= value <= most:
-                self.add_error(
-                    name, _("This can be from 1 to %(most)d. Choose less.") % {"most": most}
-                    if value > most
-                    else _("This can be from 1 to %(most)d. Choose more.") % {"most": most},
-                )  # fmt: skip
+                less = _("This can be from 1 to %(most)d. Choose less.")
+                more = _("This can be from 1 to %(most)d. Choose more.")
+                self.add_error(name, (less if value > most else more) % {"most": most})
         return self.cleaned_data
 
 
