@@ -131,7 +131,7 @@ def test_the_log_is_for_admins_and_knows_no_person(dogs):
         rows = client.get(address, {"purpose": "similar_dog", "outcome": "ok"}).json()["results"]
         assert [row["dog"] for row in rows] == [dogs["Blue"].slug, dogs["Red"].slug]
     assert set(rows[0]) == {
-        "id", "at", "purpose", "outcome", "model", "breed", "dog", "score", "milliseconds",
+        "id", "at", "purpose", "outcome", "model", "breed", "dog", "score", "band", "milliseconds",
     }  # fmt: skip
     assert client.get("/logs", {"since": "2999-01-01T00:00Z"}).json()["results"] == []
     problem(client.get("/logs", {"purpose": "gossip"}), 400, "invalid")
