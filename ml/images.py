@@ -77,7 +77,8 @@ class ImageInfo:
 
 
 def probe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
-    """Format (JPEG, PNG, WEBP or HEIC) and upright size from the header; no pixel is decoded.
+    """Format (JPEG, PNG, WEBP or HEIC) and upright size from the header; no pixel is decoded, so
+    an EXIF block behind a PNG's pixels is not seen.
 
     Raises ImageRejected. Passing says nothing about the pixels: the file can still be truncated.
     """
@@ -95,13 +96,16 @@ def load(data: bytes, limits: Limits = DEFAULT_LIMITS, max_side: int | None = No
     half, quarter or eighth of its size, which is several times faster. Raises ImageRejected.
     """
     with _open(data, limits) as image:
-        orientation = _orientation(image)
-        profile = image.info.get("icc_profile")
         try:
             if max_side is not None:
                 image.draft(None, _fitted(image.size, max_side))
             image.load()
+            # What stands behind a PNG's pixels is known only now.
+            orientation = _orientation(image)
+            profile = image.info.get("icc_profile")
             picture = _to_rgb(image)
+        except MemoryError:  # says something about this process, nothing about the photo
+            raise
         except Image.DecompressionBombError as error:
             raise _too_many_pixels(limits, str(error)) from error
         except Exception as error:  # decoders of hostile bytes raise nearly anything
@@ -207,7 +211,8 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "HEIF":
         return 1  # its decoder has applied the rotation that the container states
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        # Not PngImageFile's own: that decodes all pixels, to see whether EXIF stands behind them.
+        value = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block must not cost the photo
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -215,13 +220,16 @@ def _orientation(image: Image.Image) -> int:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips at 255
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+        values = np.asarray(image)
+        if values.dtype.kind != "u":
+            values = values.clip(0, 65535)
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+    # Converting to the same mode would copy.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

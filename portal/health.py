@@ -2,7 +2,7 @@
 
 200 with `"ready": true` when the database and the broker answer, a model version is live and an
 interactive worker with loaded models was heard of lately, else 503. It reads a few rows and loads
-nothing, so a monitor may call it every second.
+nothing, so a monitor may call it every second. `/ready` asks less: may this process have requests?
 """
 
 import datetime
@@ -11,7 +11,9 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -50,9 +52,10 @@ def broker_answers() -> bool:
 
 def database_state() -> dict[str, Any]:
     """What the rows say: workers by queue and the model version that answers searches."""
-    limit = timezone.now() - ALIVE
+    now = timezone.now()
     workers = dict.fromkeys(Job.Queue.values, "absent")
-    for beat in WorkerHeartbeat.objects.filter(beat_at__gte=limit):
+    # A beat far ahead was written before the clock was set back.
+    for beat in WorkerHeartbeat.objects.filter(beat_at__range=(now - ALIVE, now + ALIVE)):
         workers[beat.queue] = "ready" if beat.ready else "starting"
     version = ModelVersion.objects.active().values("name", "fingerprint", "build").first()
     return {"workers": workers, "model": version}
@@ -63,6 +66,36 @@ def database_state() -> dict[str, Any]:
 def alive(request: HttpRequest) -> JsonResponse:
     """That this process answers; whether it can work is told by `health`."""
     return JsonResponse({"live": True})
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Whether requests may be sent to this process: its database answers and has its tables.
+
+    Not whether a search would be answered: without a worker or a broker people can still browse,
+    list and ask, and what they asked for is done later.
+    """
+    try:
+        waiting = migrations_missing()
+    except DatabaseError as error:
+        log.warning("The database does not answer: %s", error)
+        return JsonResponse({"ready": False, "database": False, "migrated": False}, status=503)
+    state = {"ready": not waiting, "database": True, "migrated": not waiting}
+    return JsonResponse(state, status=503 if waiting else 200)
+
+
+def migrations_missing() -> bool:
+    """Whether this code knows migrations that the database has not had; more in the database than
+    in the code is an update under way, and no reason to stop. Raises DatabaseError."""
+    known = set(disk_migrations())
+    return bool(known - set(MigrationRecorder(connection).applied_migrations()))
+
+
+@functools.cache
+def disk_migrations() -> frozenset[tuple[str, str]]:
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    return frozenset(loader.disk_migrations)
 
 
 @never_cache

@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.api.predecessors import Predict, Predictions
-from portal.health import alive, health
+from portal.health import alive, health, ready
+from portal.insights.metrics import metrics
 
 # Raw rows ask for the same log-in as all other pages, second factor included.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -13,6 +14,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
     path("health/live", alive, name="alive"),
+    path("ready", ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     # As predecessors had them; the schema has both below /api/v1/.
     path("predict", Predict.as_view(schema=None)),
     path("logs", Predictions.as_view(schema=None)),

@@ -20,6 +20,7 @@ from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.models import Embedding, ModelVersion
+from workers import memory
 from workers.runtime import runtime
 
 INTERVAL = 5.0
@@ -47,6 +48,7 @@ class Keeper:
     def prepare(self) -> None:
         """Loads what this worker's tasks will need; returns when that is done or has failed."""
         self._try(lambda: self._load(self._needed()))
+        self._try(lambda: memory.limit(settings.TASK_MEMORY_MB * 2**20))
 
     def stop(self) -> None:
         self._stopped.set()
@@ -73,7 +75,12 @@ class Keeper:
             self._registered = True
 
     def _beat(self) -> None:
-        jobs.beat_worker(queue=self.queue, ready=self._is_ready())
+        jobs.beat_worker(
+            queue=self.queue,
+            ready=self._is_ready(),
+            memory=memory.held(),
+            gpu_memory=memory.held_on_gpu(),
+        )
 
     def _is_ready(self) -> bool:
         """Whether a search could be answered at once; nobody waits for the batch queue's tasks."""

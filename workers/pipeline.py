@@ -26,6 +26,7 @@ from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
 from portal.matching.queries import active_version, candidates, photos_without_variants
+from portal.tracing import working
 from workers import alerts, duplicates, feeds, people, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
@@ -54,12 +55,32 @@ def run(job_id: str) -> None:
     if job is None:
         return
     keeper.job = job
+    begun = time.perf_counter()
+    with working(job=str(job.pk), request=job.request):
+        do(job)
+        milliseconds = round(1000 * (time.perf_counter() - begun))
+        # Not what it was about: an adopter's search leaves nothing in a log.
+        log.info(
+            "%s %s %s ms",
+            job.kind,
+            job.state,
+            milliseconds,
+            extra={"kind": job.kind, "state": job.state, "milliseconds": milliseconds},
+        )
+
+
+def do(job: Job) -> None:
+    """Does a job that this worker has started."""
     try:
         WORK[job.kind](job)
     except PawkinError as error:
         give_up(job, error.code, str(error))
+    except MemoryError:
+        # It would need as much the next time.
+        log.exception("%s needs more memory than this worker may take", job.kind)
+        give_up(job, "too_heavy", "TASK_MEMORY_MB says how much a worker may take.")
     except Exception as error:
-        log.exception("Job %s failed (%s)", job.pk, job)
+        log.exception("%s failed at its attempt %s", job.kind, job.attempts)
         late = isinstance(error, SoftTimeLimitExceeded)
         # Nobody is let wait for a photo or a search so long again.
         if job.attempts < jobs.MAX_ATTEMPTS and not (late and job.kind != Job.Kind.REINDEX):

@@ -121,7 +121,10 @@ class Dog(models.Model):
     )
     description = models.TextField(_("description"), blank=True)
     health = models.TextField(
-        _("health"), blank=True, help_text="vaccinations, medicines, what needs care; staff's words"
+        _("health"),
+        blank=True,
+        db_default="",
+        help_text="vaccinations, medicines, what needs care; staff's words",
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     external_id = models.CharField(max_length=120, blank=True, editable=False)

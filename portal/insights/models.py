@@ -24,7 +24,7 @@ class Prediction(models.Model):
     breed = models.CharField(max_length=80, blank=True)
     dog = models.ForeignKey(Dog, on_delete=models.SET_NULL, null=True, related_name="+")
     score = models.PositiveSmallIntegerField(null=True)
-    band = models.CharField(max_length=8, blank=True, help_text="of the best match")
+    band = models.CharField(max_length=8, blank=True, db_default="", help_text="of the best match")
     milliseconds = models.PositiveIntegerField()
     at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -57,6 +57,9 @@ class Job(models.Model):
         default=0, help_text="starts since the job last got on"
     )
     worker = models.CharField(max_length=120, blank=True)
+    request = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="id of the request that asked for it"
+    )
     lease = models.UUIDField(
         null=True, blank=True, editable=False, help_text="known to the worker whose job it is now"
     )
@@ -103,11 +106,16 @@ class Job(models.Model):
 
 
 class WorkerHeartbeat(models.Model):
-    """When the worker of a queue last said that it is alive; `ready` once its models are loaded."""
+    """When the worker of a queue last said that it is alive; `ready` once its models are loaded.
+
+    Its memory is what its process holds now; that on a GPU is null where it uses none.
+    """
 
     queue = models.CharField(max_length=12, choices=Job.Queue, unique=True)
     beat_at = models.DateTimeField()
     ready = models.BooleanField(default=False)
+    memory_bytes = models.PositiveBigIntegerField(null=True)
+    gpu_memory_bytes = models.PositiveBigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.queue} {self.beat_at:%H:%M:%S}"

@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from portal.celery import app
 from portal.jobs.models import Job, JobQuerySet, WorkerHeartbeat
+from portal.tracing import request_id
 
 MAX_ATTEMPTS = 3
 
@@ -54,8 +55,9 @@ def enqueue(*, kind: str, subject: object, queue: str) -> Job:
     `subject` is a primary key. The message leaves on commit; a broker that is away is no error,
     since the sweeper sends again.
     """
+    defaults = {"queue": queue, "sent_at": timezone.now(), "request": request_id.get()}
     job, created = Job.objects.open().get_or_create(
-        kind=kind, subject=str(subject), defaults={"queue": queue, "sent_at": timezone.now()}
+        kind=kind, subject=str(subject), defaults=defaults
     )
     if created:
         _send_on_commit(job)
@@ -175,11 +177,11 @@ def sweep() -> SweepResult:
     now = timezone.now()
     lost = Q()
     for queue, patience in LOST_AFTER.items():
-        lost |= Q(queue=queue, heartbeat_at__lt=now - patience)
+        lost |= Q(queue=queue) & _beyond("heartbeat_at", now, patience)
     result = _recover(Job.objects.filter(lost, state=Job.State.RUNNING))
     for queue in Job.Queue.values:
         patience = RESEND_WHEN_BUSY if _is_busy(queue) else RESEND_WHEN_IDLE
-        unsent = Q(sent_at__isnull=True) | Q(sent_at__lt=now - patience)
+        unsent = Q(sent_at__isnull=True) | _beyond("sent_at", now, patience)
         waiting = Job.objects.filter(unsent, queue=queue, state=Job.State.QUEUED)
         for job in waiting.order_by("created_at")[:RESEND_AT_MOST]:
             if _resend(job, was=Job.State.QUEUED):
@@ -196,16 +198,31 @@ def reclaim(*, worker: str) -> SweepResult:
     return _recover(Job.objects.filter(state=Job.State.RUNNING, worker=worker))
 
 
-def beat_worker(*, queue: str, ready: bool) -> None:
-    """Says that a queue's worker is alive and whether its models are loaded."""
+def beat_worker(
+    *, queue: str, ready: bool, memory: int | None = None, gpu_memory: int | None = None
+) -> None:
+    """Says that a queue's worker is alive, whether its models are loaded, and what it holds in
+    bytes."""
     WorkerHeartbeat.objects.update_or_create(
-        queue=queue, defaults={"beat_at": timezone.now(), "ready": ready}
+        queue=queue,
+        defaults={
+            "beat_at": timezone.now(),
+            "ready": ready,
+            "memory_bytes": memory,
+            "gpu_memory_bytes": gpu_memory,
+        },
     )
 
 
 def forget_workers() -> None:
     """Before workers are started: what earlier ones said of themselves is no longer true."""
     WorkerHeartbeat.objects.all().delete()
+
+
+def _beyond(name: str, now: datetime, patience: timedelta) -> Q:
+    """A time that is too long ago. One that is too far ahead was written before the clock was set
+    back, and would else be waited for."""
+    return Q(**{f"{name}__lt": now - patience}) | Q(**{f"{name}__gt": now + patience})
 
 
 def _change(job: Job, **changes: Any) -> bool:
@@ -239,7 +256,7 @@ def _is_busy(queue: str) -> bool:
     lately = timezone.now() - RESEND_WHEN_IDLE
     if WorkerHeartbeat.objects.filter(queue=queue, ready=False, beat_at__gte=lately).exists():
         return True
-    active = Q(state=Job.State.RUNNING) | Q(finished_at__gte=lately)
+    active = Q(state=Job.State.RUNNING) | Q(finished_at__range=(lately, timezone.now()))
     return Job.objects.filter(active, queue=queue).exists()
 
 

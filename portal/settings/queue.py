@@ -32,6 +32,7 @@ __all__ = [
     "CELERY_WORKER_REDIRECT_STDOUTS",
     "CELERY_WORKER_SEND_TASK_EVENTS",
     "REDIS_URL",
+    "TASK_MEMORY_MB",
 ]
 
 
@@ -66,6 +67,10 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_SOFT_TIME_LIMIT: int = env.int("TASK_SOFT_SECONDS", default=120)
 CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 30
+
+# How much more memory than with its models loaded a worker may take; what needs more is refused.
+# The largest photo that is taken needs a third of it. 0: no limit.
+TASK_MEMORY_MB: int = env.int("TASK_MEMORY_MB", default=3072)
 
 # A person waits while a message is sent: when the broker is away the send fails at once, and
 # sweep_jobs sends it again.

@@ -1,16 +1,18 @@
 """What the person at the terminal sees: steps, and warnings and errors out of the log files."""
 
+import json
 import re
 import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-# How a warning or an error begins in the logs of Pawkin's own programs, and of gunicorn. What
-# follows it (a traceback) stays in the file.
+ALARMING = ("WARNING", "ERROR", "CRITICAL")
+# How a warning or an error begins in the logs of Pawkin's own programs, and of gunicorn before it
+# has loaded them. What follows it (a traceback) stays in the file, as do the ids of request and job.
 ALARM = re.compile(
-    r"^(?:\d{4}-\S+ (?:WARNING|ERROR|CRITICAL) |\[[^]]+\] \[\d+\] \[(?:WARNING|ERROR|CRITICAL)\] )"
-    r"(?P<text>.+)"
+    rf"^(?:\d{{4}}-\S+ (?:{'|'.join(ALARMING)}) |\[[^]]+\] \[\d+\] \[(?:{'|'.join(ALARMING)})\] )"
+    r"(?P<logger>\S+:)?(?: \[(?:request|job)=[^]]*\])?(?P<text>.+)"
 )
 
 
@@ -83,10 +85,22 @@ class LogFollower(threading.Thread):
             return
         self.positions[path] += len(whole_lines) + 1
         for line in whole_lines.decode(errors="replace").split("\n"):
-            alarm = ALARM.match(line)
-            if alarm and alarm["text"] != self.last.get(path):
-                self.last[path] = alarm["text"]
-                print(f"  {path.stem}: {alarm['text']}", flush=True)
+            text = alarm(line)
+            if text and text != self.last.get(path):
+                self.last[path] = text
+                print(f"  {path.stem}: {text}", flush=True)
+
+
+def alarm(line: str) -> str:
+    """What a warning's or an error's first line says, in either of LOG_FORMAT's forms; else ""."""
+    if line.startswith("{"):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            return ""
+        return f"{told['logger']}: {told['message']}" if told.get("level") in ALARMING else ""
+    found = ALARM.match(line)
+    return f"{found['logger'] or ''}{found['text']}" if found else ""
 
 
 def last_lines(path: Path, count: int = 15) -> list[str]:

@@ -89,8 +89,8 @@ OF_LISTED_DOGS = {
 
 NAMES = {
     "anybody": """
-        health alive predict set_language home confirm_search unsubscribe favourites saved_searches
-        manifest survey search browse dog_similar save_dog keep sheet ask login account_login
+        health alive ready predict set_language home confirm_search unsubscribe favourites
+        saved_searches manifest survey search browse dog_similar save_dog keep sheet ask login account_login
         logout account_logout account_inactive account_signup account_email_verification_sent
         account_confirm_email account_reset_password account_reset_password_done
         account_reset_password_from_key account_reset_password_from_key_done embedded embed_script
@@ -106,7 +106,7 @@ NAMES = {
         photo_hints dogs_table members inbox staff:home staff:dogs staff:set_statuses staff:uploads
         staff:retry_all staff:dog_new staff_feeds:feeds staff_feeds:feed_new api:feeds""",
     "admins": """
-        logs api:predictions api:versions api:version_activate api:jobs api:job_retry
+        logs metrics api:predictions api:versions api:version_activate api:jobs api:job_retry
         manage:overview manage:versions manage:version_activate manage:reindex_cancel
         manage:reindex_pause manage:reindex_resume manage:reindex manage:jobs manage:jobs_retry
         manage:job_retry manage:job_cancel manage:charts manage:predictions

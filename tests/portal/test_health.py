@@ -89,3 +89,34 @@ def test_not_ready_without_a_database(client: Client, monkeypatch: pytest.Monkey
 def test_light(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):
         client.get("/health")
+
+
+def test_requests_may_come_once_the_tables_are_there(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"ready": True, "database": True, "migrated": True},
+    )
+    # An update under way: the database knows one more, or one is still to come.
+    known = health.disk_migrations()
+    monkeypatch.setattr(health, "disk_migrations", lambda: known - {("jobs", "0001_initial")})
+    assert client.get("/ready").status_code == 200
+    monkeypatch.setattr(health, "disk_migrations", lambda: known | {("jobs", "9999_later")})
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()["migrated"]) == (503, False)
+
+
+def test_no_requests_without_a_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> bool:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(health, "migrations_missing", away)
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()["database"]) == (503, False)
+
+
+def test_a_beat_from_before_the_clock_was_set_back_counts_for_nothing(client: Client) -> None:
+    beat("interactive", seconds_ago=-3600)
+    assert client.get("/health").json()["workers"]["interactive"] == "absent"

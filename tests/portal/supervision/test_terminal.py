@@ -66,3 +66,19 @@ def test_last_lines(log: Path) -> None:
     append(log, "a\nb\n")
     assert last_lines(log, 2) == ["a", "b"]
     assert last_lines(log.with_name("none.log")) == []
+
+
+def test_ids_stay_in_the_file_and_json_is_read(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    follower = LogFollower([log])
+    append(
+        log,
+        "2026-11-21T19:00:02+0900 ERROR portal: [request=0a job=1b] it broke\n"
+        "2026-11-21T19:00:03+0900 ERROR portal: [request=0c] it broke\n"
+        '{"at": "2026-11-21T19:00:04+0900", "level": "INFO", "logger": "a", "message": "well"}\n'
+        '{"at": "2026-11-21T19:00:04+0900", "level": "ERROR", "logger": "a", "message": "not"}\n'
+        '{"half": \n',
+    )
+    follower.read(log)
+    assert capsys.readouterr().out.splitlines() == ["  web: portal: it broke", "  web: a: not"]
