@@ -27,7 +27,7 @@ from portal.api import services
 from portal.api.models import ApiToken, IdempotencyKey
 from portal.api.permissions import Everyone
 from portal.api.problems import problem
-from portal.api.throttles import Users, Visitors
+from portal.throttles import Users, Visitors
 
 # Besides the files, in bytes.
 ROOM_FOR_FIELDS = 256 * 1024

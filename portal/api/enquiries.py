@@ -16,11 +16,11 @@ from rest_framework.response import Response
 from portal.api.calls import Call, refuse_unknown
 from portal.api.pagination import NewestFirst
 from portal.api.permissions import Anybody, SignedIn, within_token
-from portal.api.throttles import Enquiries
 from portal.dogs.models import Dog
 from portal.enquiries import services
 from portal.enquiries.forms import LETTERS
 from portal.enquiries.models import Enquiry
+from portal.throttles import Enquiries
 
 
 class MessageSerializer(serializers.Serializer[Any]):

@@ -19,7 +19,6 @@ from portal.api.calls import Call, refuse_unknown
 from portal.api.pagination import NewestFirst
 from portal.api.permissions import Admin, Searching
 from portal.api.problems import of_code
-from portal.api.throttles import Searches
 from portal.api.wishes import WishesSerializer, read_wishes
 from portal.dogs.models import Breed
 from portal.insights.models import Prediction
@@ -27,6 +26,7 @@ from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Query
+from portal.throttles import Searches
 
 # Seconds between two looks at the row while the worker is at it, ever longer.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.2

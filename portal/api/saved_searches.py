@@ -16,12 +16,12 @@ from rest_framework.response import Response
 from portal.api.calls import Call
 from portal.api.permissions import Anybody, SignedIn
 from portal.api.searches import SECRET, own_query
-from portal.api.throttles import Enquiries
 from portal.api.wishes import WishesSerializer
 from portal.dogs.models import Dog
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import SavedSearch
+from portal.throttles import Enquiries
 
 
 class SavedSearchSerializer(serializers.Serializer[Any]):

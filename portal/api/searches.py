@@ -26,7 +26,6 @@ from portal.api.calls import Call, refuse_unknown
 from portal.api.dogs import DogSerializer, PhotoSerializer, SeenSerializer, seen, seen_in, told
 from portal.api.permissions import Searching
 from portal.api.problems import of_code, problem
-from portal.api.throttles import Searches
 from portal.api.wishes import NAMES, WishesSerializer, read_wishes
 from portal.dogs.models import Dog, Photo
 from portal.jobs.messages import sentence
@@ -36,6 +35,7 @@ from portal.matching.models import Query, Ranking
 from portal.matching.presentation import Likeness
 from portal.matching.progress import Progress
 from portal.matching.queries import has_ended
+from portal.throttles import Searches
 
 SECRET = OpenApiParameter(
     "X-Search-Secret", str, "header", description="what a visitor's POST gave; users need none"

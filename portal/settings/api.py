@@ -41,6 +41,8 @@ REST_FRAMEWORK: dict[str, Any] = {
         "visitors": env.str("API_RATE_VISITORS", default="120/min"),
         "users": env.str("API_RATE_USERS", default="600/min"),
         "searches": env.str("API_RATE_SEARCHES", default="20/min"),
+        # Many adopters may sit behind one address: a shelter's, a provider's.
+        "uploads": env.str("RATE_UPLOADS", default="120/min"),
         "enquiries": env.str("API_RATE_ENQUIRIES", default="10/hour"),
     },
     # How many proxies stand before Pawkin: of X-Forwarded-For only what they wrote is believed.

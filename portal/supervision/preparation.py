@@ -74,11 +74,11 @@ def prepare_environment(data: Path, host: str, port: int) -> None:
     name = f"[{host}]" if ":" in host else host
     environment["PAWKIN_BIND"] = f"{name}:{port}"
     # Links in e-mails, feeds and webhooks lead here, unless the site has a name of its own.
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else name  # noqa: S104
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else name  # noqa: S104  # nosec B104
     environment.setdefault("SITE_URL", f"http://{shown}:{port}")
     # Where the system can, a program ends with the supervisor even if that is killed outright.
     environment["PAWKIN_TIE"] = "setpriv --pdeathsig TERM" if shutil.which("setpriv") else "env"
-    if host in ("0.0.0.0", "::"):  # noqa: S104
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # nosec B104
         environment.setdefault("ALLOWED_HOSTS", "*")
     elif host != "127.0.0.1":
         environment.setdefault("ALLOWED_HOSTS", name)

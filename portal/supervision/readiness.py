@@ -24,7 +24,7 @@ class NotReady(Exception):
 
 def reachable(host: str) -> str:
     """The host to connect to for a server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # nosec B104
 
 
 def health(host: str, port: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ALARMING = ("WARNING", "ERROR", "CRITICAL")
 # How a warning or an error begins in the logs of Pawkin's own programs, and of gunicorn before it
-# has loaded them. What follows it (a traceback) stays in the file, as do the ids of request and job.
+# has loaded them. What follows (a traceback) stays in the file, as do the ids of request and job.
 ALARM = re.compile(
     rf"^(?:\d{{4}}-\S+ (?:{'|'.join(ALARMING)}) |\[[^]]+\] \[\d+\] \[(?:{'|'.join(ALARMING)})\] )"
     r"(?P<logger>\S+:)?(?: \[(?:request|job)=[^]]*\])?(?P<text>.+)"

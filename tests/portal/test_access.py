@@ -90,8 +90,8 @@ OF_LISTED_DOGS = {
 NAMES = {
     "anybody": """
         health alive ready predict set_language home confirm_search unsubscribe favourites
-        saved_searches manifest survey search browse dog_similar save_dog keep sheet ask login account_login
-        logout account_logout account_inactive account_signup account_email_verification_sent
+        saved_searches manifest survey search browse dog_similar save_dog keep sheet ask login
+        account_login logout account_logout account_inactive account_signup account_email_verification_sent
         account_confirm_email account_reset_password account_reset_password_done
         account_reset_password_from_key account_reset_password_from_key_done embedded embed_script
         dogs_rss dogs_atom sitemap sitemap_section robots invitation confirm_enquiry

@@ -64,3 +64,64 @@ def test_no_installation_promises_to_keep_photos_longer_than_a_day(tmp_path: Pat
     result = load("1", **embedded, QUERY_LIFETIME_HOURS="48")
     assert result.returncode != 0
     assert "QUERY_LIFETIME_HOURS is 48: choose 1 to 24" in result.stderr
+
+
+def test_django_finds_nothing_to_say_about_production() -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            **PRODUCTION,
+            "SECRET_KEY": "".join(chr(33 + number) for number in range(60)),
+            "DATABASE_URL": "sqlite:///:memory:",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout
+
+
+def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "client = Client(headers={'host': 'pawkin.example'})\n"
+        "plain = client.get('/health/live')\n"
+        "print(plain.status_code, plain['Location'])\n"
+        "answer = client.get('/health/live', headers={'X-Forwarded-Proto': 'https'})\n"
+        "for name in ('Strict-Transport-Security', 'X-Frame-Options', 'X-Content-Type-Options',\n"
+        "    'Referrer-Policy', 'Cross-Origin-Opener-Policy', 'Content-Security-Policy'):\n"
+        "    print(answer[name])\n"
+        "from django.conf import settings as s\n"
+        "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SESSION_COOKIE_HTTPONLY,\n"
+        "    s.SESSION_COOKIE_SAMESITE, s.CSRF_COOKIE_SAMESITE)\n"
+        "print(client.get('/health/live', headers={'host': 'elsewhere.example'}).status_code)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            **PRODUCTION,
+            "DATABASE_URL": "sqlite:///:memory:",
+            "REDIS_URL": "memory://",
+            "PAWKIN_DATA": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            # The page of an error is written with hashed names of files, which nobody made here.
+            "DEBUG": "true",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "301 https://pawkin.example/health/live"
+    assert lines[1:6] == ["max-age=31536000", "DENY", "nosniff", "same-origin", "same-origin"]
+    policy = dict(part.strip().split(" ", 1) for part in lines[6].split(";"))
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+    assert not any("unsafe" in part for part in policy.values())
+    assert lines[7] == "True True True Lax Lax"
+    assert lines[8] == "400"

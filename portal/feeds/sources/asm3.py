@@ -150,7 +150,8 @@ class Asm3:
             weight = Decimal(text(value, 20))
         except InvalidOperation:
             return None
-        if not weight.is_finite() or abs(weight) > 1000:
+        # Compared, not abs(): that rounds, and overflows for 1e9999999.
+        if not weight.is_finite() or not 0 < weight < 1000:
             return None
         weight = (weight * _KG_A_POUND if self.pounds else weight).quantize(Decimal("0.01"))
         return weight if Decimal("0.01") <= weight <= 120 else None

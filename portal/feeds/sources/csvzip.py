@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import lzma
 import shutil
+import struct
 import tempfile
 import unicodedata
 import zipfile
@@ -22,7 +24,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 
-from portal.dogs.imports import SUFFIXES, TABLE, Listing, read_folder
+from portal.dogs.imports import SUFFIXES, TABLE, Listing, decode, read_folder
 from portal.feeds.errors import FeedError
 from portal.feeds.network import Client
 from portal.feeds.records import Page, Record, Rejected
@@ -36,6 +38,13 @@ MOST_BYTES = 512 * 1024 * 1024
 MOST_ENTRIES = 20_000
 MOST_BYTES_A_FILE = 32 * 1024 * 1024
 MOST_BYTES_UNPACKED = 2 * 1024**3
+# The archive's list of entries, which zipfile reads whole before anything can be counted.
+MOST_BYTES_LISTED = 8 * 1024 * 1024
+# Each line and each column of a table may leave a sentence behind that says what is wrong with it.
+MOST_LINES = 100_000
+MOST_COLUMNS = 1000
+LONGEST_HEAD = 64 * 1024
+LONGEST_ID = 100
 # Photos are compressed already: what grows more than this is made to fill a disk.
 MOST_GROWTH = 100
 # What a broken, encrypted or hostile archive makes zipfile raise.
@@ -67,6 +76,7 @@ class CsvZip:
     def pages(self, *, since: datetime | None, cursor: Any) -> Iterator[Page]:
         """One page: everything in the archive."""
         try:
+            _refuse_long(self.folder / TABLE)
             reading = read_folder(self.folder)
         except (ValueError, OSError, csv.Error) as error:
             raise FeedError(
@@ -76,7 +86,9 @@ class CsvZip:
             # An archive of something else must not pass for one that lists nobody.
             raise FeedError("feed_answer_unreadable", "Put a dogs.csv into the archive.", "no dogs")
         rejected = tuple(
-            Rejected(problem.where, "row_unusable", problem.reason) for problem in reading.problems
+            # They quote the table, in which anything can stand.
+            Rejected(text(problem.where), "row_unusable", text(problem.reason))
+            for problem in reading.problems
         )
         records = tuple(self.record(listing) for listing in reading.listings)
         yield Page(records, rejected, total=len(records), complete=not self.partial)
@@ -111,12 +123,14 @@ class CsvZip:
         return io.BytesIO(response.body)
 
     def record(self, listing: Listing) -> Record:
-        slugs = [(name, breed_of(name)) for name in listing.breeds]
+        slugs = [(name, breed_of(name)) for word in listing.breeds if (name := text(word, 80))]
+        fields = {name: value for name, value in listing.fields.items() if name != "name"}
+        fields["tags"] = [tag for word in fields.get("tags", ()) if (tag := text(word, 80))]
         description = str(listing.fields.get("description", ""))
         return Record(
-            external_id=listing.key[:100],
+            external_id=_identity(listing.key),
             name=str(listing.fields["name"]),
-            fields={name: value for name, value in listing.fields.items() if name != "name"},
+            fields=fields,
             breeds=tuple(dict.fromkeys(slug for _name, slug in slugs if slug)),
             breed_text=", ".join(name for name, slug in slugs if not slug)[:80],
             status=listing.status,
@@ -125,15 +139,42 @@ class CsvZip:
             photos=tuple(
                 photo.resolve().relative_to(self.folder).as_posix() for photo in listing.photos
             ),
-            bonded_with=listing.bonded_with,
+            bonded_with=_identity(listing.bonded_with),
+        )
+
+
+def _identity(key: str) -> str:
+    """The key, or where it is longer than a row takes, its start and a hash of all of it."""
+    if len(key) <= LONGEST_ID:
+        return key
+    return f"{key[: LONGEST_ID - 17]} {hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _refuse_long(table: Path) -> None:
+    """Raises FeedError for a table of more lines or columns than dogs and their facts make."""
+    if not table.is_file():
+        return
+    data = table.read_bytes()
+    lines = data.count(b"\n") + data.count(b"\r")
+    words = decode(data)
+    rows = csv.reader(io.StringIO(words[:LONGEST_HEAD], newline=""))
+    columns = len(next(rows, []))
+    endless = len(words) > LONGEST_HEAD and next(rows, None) is None
+    if lines > MOST_LINES or columns > MOST_COLUMNS or endless:
+        raise FeedError(
+            "feed_answer_too_large",
+            "Send the dogs in several.",
+            f"{lines} lines, {columns} columns",
         )
 
 
 def unpack(archive: Any, folder: Path) -> None:
     """The table and the photos, and nothing outside of `folder`. Raises FeedError."""
     try:
+        _refuse_long_list(archive)
         with zipfile.ZipFile(archive) as file:
-            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            # An entry may have no name at all, which is_dir() does not expect.
+            entries = [entry for entry in file.infolist() if entry.filename and not entry.is_dir()]
             _refuse_bombs(entries)
             for entry in entries:
                 name = _name(entry)
@@ -165,6 +206,23 @@ class _Limited(io.RawIOBase):
         if self.left < 0:
             raise FeedError("feed_answer_too_large", "Leave out what is no photo.", "entry")
         return data
+
+
+def _refuse_long_list(archive: Any) -> None:
+    """Raises FeedError where the list of entries, by what the archive's end says, is longer than
+    that of as many entries as are allowed: a million entries would take a gigabyte of memory."""
+    size = archive.seek(0, io.SEEK_END)
+    archive.seek(max(0, size - 22 - 65_535 - 76))
+    end = archive.read()
+    archive.seek(0)
+    # As zipfile does: without a comment first.
+    bare = end[-22:].startswith(b"PK\5\6") and end.endswith(b"\0\0")
+    at = len(end) - 22 if bare else end.rfind(b"PK\5\6")
+    listed = [struct.unpack_from("<I", end, at + 12)[0]] if 0 <= at <= len(end) - 22 else []
+    if at >= 76 and end[at - 20 : at - 16] == b"PK\6\7":
+        listed.append(struct.unpack_from("<Q", end, at - 76 + 40)[0])
+    if any(MOST_BYTES_LISTED < length <= size for length in listed):
+        raise FeedError("feed_answer_too_large", "Send the dogs in several archives.", "entries")
 
 
 def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:

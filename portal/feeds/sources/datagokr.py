@@ -32,6 +32,8 @@ REACHES_BACK = timedelta(days=365)
 # A dog is the town's to give away ten days after its notice began (Animal Protection Act, 43).
 NOTICE = timedelta(days=10)
 MOST_PAGES = 500
+# Nobody lists a dog for longer, and windows are asked for one by one.
+MOST_DAYS = 20 * 365
 
 # Codes of the gateway, which answers in a form of its own, and of the service.
 REFUSED = {"20", "21", "30", "31", "32", "33"}
@@ -56,7 +58,9 @@ class DataGoKr:
         self.address = text(settings.get("address")) or ADDRESS
         self.places = {n: text(settings[n]) for n in _SETTINGS if text(settings.get(n))}
         days = whole(settings.get("reaches_back_days"))
-        self.reaches_back = timedelta(days=days) if days and days > 0 else REACHES_BACK
+        self.reaches_back = (
+            timedelta(days=min(days, MOST_DAYS)) if days and days > 0 else REACHES_BACK
+        )
         # Encoded keys are sent decoded, since they are encoded once more on their way.
         self.key = unquote(key.strip())
 
@@ -222,10 +226,15 @@ def status_of(row: Mapping[str, Any]) -> tuple[str, datetime | None]:
         day_of(text(row.get(name), 10)) for name in ("noticeEdt", "noticeSdt", "happenDt")
     )
     begins = begins or found
-    ends = ends or (begins and begins + NOTICE)
-    if ends is None:
+    try:
+        ends = ends or (begins and begins + NOTICE)
+        after = ends and ends + timedelta(days=1)
+    except OverflowError:
+        # 99991231 and the like stand for "no end".
+        after = None
+    if after is None:
         return Dog.Status.ON_HOLD.value, None
-    opens = datetime.combine(ends + timedelta(days=1), time.min, SEOUL)
+    opens = datetime.combine(after, time.min, SEOUL)
     if opens > timezone.now():
         return Dog.Status.ON_HOLD.value, opens
     return Dog.Status.AVAILABLE.value, None

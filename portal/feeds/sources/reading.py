@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from portal.feeds.errors import FeedError
 from portal.feeds.records import Record, Rejected
 
 LETTERS = 5000
+# Rows of one answer: all dogs of a source that has no pages, with much to spare.
+MOST_ROWS = 50_000
 _TAGS = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>|<[^>]{0,2000}>", re.I | re.S)
 _BREAKS = re.compile(r"<\s*(?:br|/p|/div|/li|/h\d)\b[^>]{0,200}>", re.I)
 
@@ -27,7 +30,9 @@ def text(value: Any, limit: int = LETTERS) -> str:
     """A line of text; "" for anything that is none. Control characters go."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    words = "".join(c if c.isprintable() or c in "\n\t" else " " for c in str(value))
+    # A value can be megabytes long where a few letters are wanted.
+    start = str(value).lstrip()[: 2 * limit]
+    words = "".join(c if c.isprintable() or c in "\n\t" else " " for c in start)
     return words.encode("utf-8", "ignore").decode().strip()[:limit]
 
 
@@ -65,10 +70,17 @@ def listing(value: Any) -> list[Any]:
 def read_rows(
     rows: Iterable[Any], read: Callable[[Mapping[str, Any]], Record | None], key: str
 ) -> tuple[tuple[Record, ...], tuple[Rejected, ...]]:
-    """Each row as a record or a rejection; None means that it is no dog. `key` names its id."""
+    """Each row as a record or a rejection; None means that it is no dog. `key` names its id.
+
+    Raises FeedError where there are more than MOST_ROWS: 32 MB of empty rows would take gigabytes.
+    """
     records: dict[str, Record] = {}
     rejected: list[Rejected] = []
     for number, row in enumerate(rows, start=1):
+        if number > MOST_ROWS:
+            raise FeedError(
+                "feed_answer_too_large", "Ask for less at once.", f"more than {MOST_ROWS} rows"
+            )
         where = text(mapping(row).get(key), 120) or f"row {number}"
         try:
             if not isinstance(row, Mapping):

@@ -16,7 +16,7 @@ from portal.dogs.temperament import Trait
 from portal.feeds.errors import FeedError
 from portal.feeds.network import Client
 from portal.feeds.records import Page, Record
-from portal.feeds.sources.asm3 import birth_of
+from portal.feeds.sources.asm3 import MOST_PHOTOS, birth_of
 from portal.feeds.sources.datagokr import photo_of
 from portal.feeds.sources.reading import (
     Unusable,
@@ -35,6 +35,8 @@ from portal.feeds.vocabulary.temperament import suggestions_in
 ADDRESS = "https://api.rescuegroups.org/v5"
 ROWS = 250
 MOST_PAGES = 400
+# Breeds and colours of one dog.
+MOST_NAMES = 20
 JSON_API = "application/vnd.api+json"
 
 _TRAITS = {
@@ -143,11 +145,13 @@ def read(
         return [mapping(included[key].get("attributes")) for key in keys if key in included]
 
     names = [text(told.get(n), 80) for n in ("breedPrimary", "breedSecondary")]
-    names = [n for n in names if n] or [text(b.get("name"), 80) for b in related("breeds")]
+    names = [n for n in names if n] or [
+        text(b.get("name"), 80) for b in related("breeds")[:MOST_NAMES]
+    ]
     slugs = [(n, breed_of(n)) for n in dict.fromkeys(n for n in names if n)]
     breeds = tuple(dict.fromkeys(slug for _n, slug in slugs if slug))
     colour = text(told.get("colorDetails"), 80) or ", ".join(
-        text(c.get("name"), 40) for c in related("colors")
+        text(c.get("name"), 40) for c in related("colors")[:MOST_NAMES]
     )
     words = text(told.get("descriptionText")) and plain(told.get("descriptionText"))
     words = words or plain(told.get("descriptionHtml"))
@@ -222,4 +226,5 @@ def pictures(found: list[Mapping[str, Any]]) -> tuple[str, ...]:
         for picture in ordered
         for size in [next((s for s in ("original", "large", "small") if picture.get(s)), "")]
     )
-    return tuple(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://"))))
+    told = dict.fromkeys(url for url in urls if url.startswith(("http://", "https://")))
+    return tuple(told)[:MOST_PHOTOS]

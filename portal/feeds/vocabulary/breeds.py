@@ -153,8 +153,13 @@ ALSO: dict[str, str] = {
 }
 
 
+# A table's cell can be 131,072 letters long, and brackets are looked for from each on.
+_LETTERS = 200
+
+
 def folded(name: str) -> str:
-    """Lower case, single spaces, without what is in brackets."""
+    """Lower case, single spaces, without what is in brackets; of a long one the start."""
+    name = name.strip()[:_LETTERS]
     return re.sub(r"\s+", " ", re.sub(r"[\[(（].*?[\])）]", " ", name)).strip().lower()
 
 

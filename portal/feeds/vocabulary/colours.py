@@ -93,7 +93,9 @@ def colours_in(text: str) -> list[str]:
     """Values of Colour in the order they are told; none where no word is known."""
     found: dict[str, None] = {}
     for match in _ANY.finditer(text):
-        before, after = text[: match.start()][-1:], text[match.end() :][:1]
+        # One letter each: cutting off the rest would copy the whole text for every word.
+        before = text[max(0, match.start() - 1) : match.start()]
+        after = text[match.end() : match.end() + 1]
         word = match[0].lower()
         if word.isascii() and (_STANDS_ALONE.match(before) or _STANDS_ALONE.match(after)):
             continue

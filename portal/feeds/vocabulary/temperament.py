@@ -89,8 +89,15 @@ _LEVELS: tuple[tuple[Trait, int, str], ...] = (
 )
 
 
+# What is read of a text. The patterns above take a time that grows with the square of a run of
+# spaces or of one clause's length, and a table's cell can be 131,072 letters long.
+LETTERS = 5000
+_SPACES = re.compile(r"[^\S\n]+")
+
+
 def suggestions_in(text: str) -> dict[str, tuple[str | int, str]]:
     """Trait to value and the words it was read from; what is said twice differently is left out."""
+    text = _SPACES.sub(" ", text[: 4 * LETTERS])[:LETTERS]
     found: dict[str, tuple[str | int, str]] = {}
     contradicted: set[str] = set()
     for trait, value, words in _read(text):

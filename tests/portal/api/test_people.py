@@ -120,7 +120,7 @@ def test_a_photos_description_is_kept_with_consent_only(caller, adopter, setting
 def test_saved_searches_are_ones_own_and_not_without_end(
     make_dog, caller, adopter, staff, monkeypatch
 ):
-    monkeypatch.setattr("portal.api.throttles.Rate.allow_request", lambda *_: True)
+    monkeypatch.setattr("portal.throttles.Rate.allow_request", lambda *_: True)
     dog = make_dog("Bori")
     mine = caller(adopter, "write")
     for _ in range(10):

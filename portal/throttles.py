@@ -1,5 +1,5 @@
-"""How often one may call; uncounted while the cache is away. Behind proxies, NUM_PROXIES says whose
-X-Forwarded-For counts."""
+"""How often one may call or send a photo; uncounted while the cache is away. Behind proxies,
+NUM_PROXIES says whose X-Forwarded-For counts."""
 
 from __future__ import annotations
 
@@ -57,3 +57,13 @@ class Enquiries(Rate):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         return request.method != "POST" or super().allow_request(request, view)
+
+
+class Uploads(Rate):
+    """Photos sent from the site's own pages, by address: a session is counted apart, but whoever
+    sends no cookies begins a new one each time."""
+
+    scope = "uploads"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
