@@ -91,12 +91,12 @@ NAMES = {
     "anybody": """
         health alive ready predict set_language home confirm_search unsubscribe favourites
         saved_searches manifest survey search browse dog_similar save_dog keep sheet ask login
-        account_login logout account_logout account_inactive account_signup account_email_verification_sent
-        account_confirm_email account_reset_password account_reset_password_done
-        account_reset_password_from_key account_reset_password_from_key_done embedded embed_script
-        dogs_rss dogs_atom sitemap sitemap_section robots invitation confirm_enquiry
-        api:schema api:docs api:redoc api:dogs api:dog_similar api:searches api:breeds api:shelters
-        api:similar_dog api:predict""",
+        account_login logout account_logout account_inactive account_signup
+        account_email_verification_sent account_confirm_email account_reset_password
+        account_reset_password_done account_reset_password_from_key
+        account_reset_password_from_key_done embedded embed_script dogs_rss dogs_atom sitemap
+        sitemap_section robots invitation confirm_enquiry api:schema api:docs api:redoc api:dogs
+        api:dog_similar api:searches api:breeds api:shelters api:similar_dog api:predict""",
     "whoever is logged in": """
         account account_reauthenticate account_email account_change_password account_set_password
         mfa_index mfa_authenticate mfa_reauthenticate mfa_activate_totp
