@@ -24,6 +24,7 @@ from portal.dogs.models import Photo
 from portal.insights.models import Prediction
 from portal.jobs.models import Job
 from portal.matching import services
+from portal.matching.consent import DESCRIPTION
 from portal.matching.models import DuplicateHint, Query, SavedSearch
 from portal.matching.queries import active_version, missing_photos, retention
 from portal.shelters.models import Shelter
@@ -239,7 +240,7 @@ def retention_page(request: SignedInRequest) -> HttpResponse:
             "chosen": retention(),
             "kept": what_is_kept(),
             "consents": consents,
-            "consent_now": services.CONSENT,
+            "consent_now": DESCRIPTION.version,
         },
         status=422 if form.errors else 200,
     )

@@ -64,6 +64,9 @@ class Query(models.Model):
     face = models.JSONField(
         null=True, help_text="a person's face as ratios by name: all that is kept of it"
     )
+    consent = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="version of the words, of a face's"
+    )
     owner_key = models.CharField(max_length=40, blank=True)
     upload = models.FileField(max_length=200, blank=True)
     image = models.FileField(max_length=200, blank=True)

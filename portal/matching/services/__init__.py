@@ -23,7 +23,6 @@ from .queries import (
 from .rankings import Found, expire_rankings, rank, store_matches
 from .retention import set_retention
 from .saved_searches import (
-    CONSENT,
     SavedSearchRefused,
     add_alerts,
     confirm_search,
@@ -48,7 +47,6 @@ from .versions import (
 )
 
 __all__ = [
-    "CONSENT",
     "CURRENT",
     "Found",
     "Pair",

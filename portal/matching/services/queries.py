@@ -14,6 +14,7 @@ from portal.dogs.storage import delete_on_commit, new_files
 from portal.dogs.uploads import read_upload
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue
+from portal.matching.consent import FACE
 from portal.matching.filters import Filters
 from portal.matching.models import EndedQuery, ModelVersion, Query, Ranking
 from portal.matching.queries import digest_of, retention
@@ -53,6 +54,7 @@ def start_query(
                 purpose=purpose,
                 subject=subject,
                 lost=lost,
+                consent="" if subject == Query.Subject.DOG else FACE.version,
                 upload=name,
                 expires_at=expires_at,
             )

@@ -15,12 +15,11 @@ from ml.errors import PawkinError
 from portal.accounts.mail import send
 from portal.accounts.models import User
 from portal.dogs.models import Dog
+from portal.matching.consent import DESCRIPTION
 from portal.matching.filters import Filters
 from portal.matching.models import Alert, Query, SavedSearch
 from portal.matching.queries import retention
 
-# The words under the box that is ticked; another version where they change their meaning.
-CONSENT = "2026-11"
 CONFIRM_WITHIN = timedelta(days=2)
 ONCE_IN = timedelta(days=1)
 PER_ADDRESS = 10
@@ -64,7 +63,7 @@ def save_search(
         dog=dog if query is None else None,
         vector=query.vector if query else None,
         version=query.version if query else None,
-        consent=CONSENT if query else "",
+        consent=DESCRIPTION.version if query else "",
         consented_at=now if query else None,
         confirmed_at=now if proved else None,
         expires_at=now + (days if proved else CONFIRM_WITHIN),

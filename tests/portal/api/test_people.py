@@ -10,6 +10,7 @@ from django.urls import reverse
 from portal.dogs.services import set_status
 from portal.enquiries.models import Enquiry
 from portal.matching import services
+from portal.matching.consent import DESCRIPTION
 from portal.matching.filters import Filters
 from portal.matching.models import Favourite, ModelVersion, Query, SavedSearch
 from portal.shelters.services import add_member
@@ -108,7 +109,7 @@ def test_a_photos_description_is_kept_with_consent_only(caller, adopter, setting
     assert not SavedSearch.objects.exists()
     assert save(consent=True).json()["state"] == "active"
     saved = SavedSearch.objects.get()
-    assert (saved.consent, bytes(saved.vector)) == (services.CONSENT, b"\0" * 512)
+    assert (saved.consent, bytes(saved.vector)) == (DESCRIPTION.version, b"\0" * 512)
     services.delete_query(query=query)
     saved.refresh_from_db()
     SavedSearch.objects.update(expires_at="2020-01-01T00:00Z")
