@@ -12,7 +12,7 @@ from ml.errors import PawkinError
 from ml.images import encode, load
 from portal.dogs import services as dogs
 from portal.dogs.models import Photo
-from portal.dogs.storage import new_files
+from portal.dogs.storage import StorageFull, new_files
 from portal.dogs.uploads import limits
 from portal.matching import services
 from portal.matching.models import Query
@@ -64,21 +64,25 @@ VARIANTS: dict[str, tuple[Literal["AVIF", "WEBP"], int, int]] = {
 
 def make_variants(photo: Photo) -> None:
     """Stores the picture in the sizes and formats that browsers choose from; nothing if somebody
-    else is at it."""
+    else is at it. Raises StorageFull, and then they are made later."""
     if not dogs.claim_variants(photo=photo):
         return
     image = read(photo)
-    with new_files() as files:
-        made = {
-            name: files.write(
-                encode(image, max_side=side, format=kind, quality=quality),
-                folder="thumbnails",
-                suffix=f".{kind.lower()}",
-            )
-            for name, (kind, side, quality) in VARIANTS.items()
-        }
-        if not dogs.store_variants(photo=photo, variants=made):
-            files.take_back()
+    try:
+        with new_files() as files:
+            made = {
+                name: files.write(
+                    encode(image, max_side=side, format=kind, quality=quality),
+                    folder="thumbnails",
+                    suffix=f".{kind.lower()}",
+                )
+                for name, (kind, side, quality) in VARIANTS.items()
+            }
+            if not dogs.store_variants(photo=photo, variants=made):
+                files.take_back()
+    except StorageFull:
+        dogs.release_variants(photo=photo)
+        raise
 
 
 def crop(photo: Photo) -> None:

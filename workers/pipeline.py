@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from ml.errors import ImageRejected, NoSubject, PawkinError
 from portal.dogs.models import Photo
+from portal.dogs.storage import StorageFull
 from portal.feeds.archives import fail_archive
 from portal.feeds.models import Archive
 from portal.insights.services import log_prediction
@@ -158,6 +159,9 @@ def make_variants(job: Job) -> None:
     while photo := photos_without_variants().first():
         try:
             pictures.make_variants(photo)
+        except StorageFull:
+            # The schedule begins anew in a while.
+            break
         except (PawkinError, OSError):
             log.exception("Photo %s goes without smaller pictures", photo.pk)
         done += 1

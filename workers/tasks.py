@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from portal.api.purging import purge_expired
+from portal.api import orphans
+from portal.api.purging import empty_journal, purge_expired
 from portal.feeds import services as feeds
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue, forget
@@ -90,9 +91,16 @@ def look_for_duplicates() -> None:
     services.start_looking()
 
 
+@shared_task(name="workers.tasks.delete_orphans")
+def delete_orphans() -> None:
+    """Files whose process was killed before it wrote their row."""
+    orphans.delete_orphans()
+
+
 @shared_task(name="workers.tasks.expire_queries")
 def expire_queries() -> None:
     purge_expired()
+    empty_journal()
     kinds = [
         Job.Kind.ANSWER_QUERY,
         Job.Kind.RANK,

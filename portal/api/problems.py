@@ -44,6 +44,7 @@ STATUS_BY_CODE = {
     "failed_inside": 503,
     "worker_lost": 503,
     "no_match": 404,
+    "storage_full": 507,
 }
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import OperationalError, connection
+
 from portal.api.services import forget_calls
 from portal.dogs.pieces import expire_uploads
 from portal.enquiries.services import forget_unconfirmed
@@ -22,3 +24,20 @@ def purge_expired() -> dict[str, int]:
         "predictions": forget_predictions(),
         "answers_to_calls": forget_calls(),
     }
+
+
+def empty_journal() -> None:
+    """Has SQLite's journal of writes taken over and emptied, so that what was deleted is not read
+    in it. Nothing where somebody reads or writes just now: the next minute will do."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        try:
+            # Else it would wait for readers and hold up writers meanwhile.
+            cursor.execute("PRAGMA busy_timeout=0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except OperationalError:
+            pass
+        finally:
+            milliseconds = int(1000 * connection.settings_dict["OPTIONS"].get("timeout", 5))
+            cursor.execute(f"PRAGMA busy_timeout={milliseconds}")

@@ -17,7 +17,7 @@ from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs import services
 from portal.dogs.models import Dog, PartialUpload, Photo
-from portal.dogs.storage import delete_on_commit, new_files
+from portal.dogs.storage import StorageFull, delete_on_commit, new_files
 from portal.dogs.uploads import Refusal, read_or_refuse
 
 KEPT_FOR = timedelta(days=1)
@@ -26,8 +26,8 @@ AT_ONCE = 60
 
 
 class UploadRefused(PawkinError):
-    """Codes: file_too_large, empty_file, too_many_uploads, upload_elsewhere, and those of a file
-    that is no photo."""
+    """Codes: file_too_large, empty_file, too_many_uploads, upload_elsewhere, storage_full, and
+    those of a file that is no photo."""
 
 
 def begin(*, owner: User, dog: Dog | None, name: str, length: int) -> PartialUpload:
@@ -50,7 +50,10 @@ def append(*, upload: PartialUpload, offset: int, data: bytes) -> PartialUpload:
     if not data:
         return upload
     with new_files() as files:
-        piece = files.write(data, folder="pieces")
+        try:
+            piece = files.write(data, folder="pieces")
+        except StorageFull as error:
+            raise UploadRefused(error.code, "Make room, then go on.", str(upload.pk)) from error
         updated = PartialUpload.objects.filter(pk=upload.pk, received=offset).update(
             received=offset + len(data), pieces=[*upload.pieces, piece]
         )
@@ -64,7 +67,8 @@ def append(*, upload: PartialUpload, offset: int, data: bytes) -> PartialUpload:
 def complete(*, upload: PartialUpload, by: User) -> Photo | None:
     """What is to be done once all is there: the photo of its dog, if that exists already.
 
-    Raises UploadRefused for a file that is not a photo we can use; then nothing of it is kept.
+    Raises UploadRefused for a file that is not a photo we can use; then nothing of it is kept,
+    unless there was only no room for it.
     """
     file = assembled(upload)
     if upload.dog is None:
@@ -74,6 +78,8 @@ def complete(*, upload: PartialUpload, by: User) -> Photo | None:
             raise UploadRefused(looked.code, "Choose another file.", upload.name)
         return None
     [result] = services.add_photos(dog=upload.dog, files=[file], by=by)
+    if isinstance(result, Refusal) and result.code == "storage_full":
+        raise UploadRefused(result.code, "Make room, then go on.", upload.name)
     discard(uploads=[upload])
     if isinstance(result, Refusal):
         raise UploadRefused(result.code, "Choose another file.", upload.name)

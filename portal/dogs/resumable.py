@@ -23,7 +23,12 @@ from portal.dogs.models import Dog, PartialUpload
 from portal.jobs.messages import sentence
 
 VERSION = "1.0.0"
-STATUS = {"file_too_large": 413, "upload_elsewhere": 409, "too_many_uploads": 429}
+STATUS = {
+    "file_too_large": 413,
+    "upload_elsewhere": 409,
+    "too_many_uploads": 429,
+    "storage_full": 507,
+}
 
 
 def answer(status: int, **headers: Any) -> HttpResponse:

@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs.models import Dog, DogChange, DogEvent, Photo, TemperamentValue
-from portal.dogs.storage import delete_on_commit, new_files
+from portal.dogs.storage import StorageFull, delete_on_commit, new_files
 from portal.dogs.temperament import SCALE_TRAITS
 from portal.dogs.uploads import Refusal, read_or_refuse, read_upload
 from portal.jobs.models import Job
@@ -75,7 +75,10 @@ def create_dog(
         for file in photos:  # read again rather than kept, since together they may be large
             upload = read_upload(file)
             if upload.sha256 not in stored:
-                stored[upload.sha256] = files.write(upload.data, folder="uploads")
+                try:
+                    stored[upload.sha256] = files.write(upload.data, folder="uploads")
+                except StorageFull as error:
+                    raise PhotosRefused([Refusal(file.name or "", error.code)]) from error
         with transaction.atomic():
             dog = Dog(shelter=shelter, slug=free_slug(str(fields["name"])))
             _write_fields(dog, fields, by)
@@ -184,9 +187,13 @@ def add_photos(
             elif len(taken) >= PHOTOS_PER_DOG:
                 results.append(Refusal(file.name or "", "too_many_photos"))
             else:
-                taken.add(upload.sha256)
-                stored[upload.sha256] = store.write(upload.data, folder="uploads")
-                results.append(upload.sha256)
+                try:
+                    stored[upload.sha256] = store.write(upload.data, folder="uploads")
+                except StorageFull as error:
+                    results.append(Refusal(file.name or "", error.code))
+                else:
+                    taken.add(upload.sha256)
+                    results.append(upload.sha256)
         with transaction.atomic():
             photos = _add_photo_rows(dog, stored, by, queue)
     # A photo that came in through another tab meanwhile has its row, and its file is not ours.
@@ -256,6 +263,11 @@ def claim_variants(*, photo: Photo) -> bool:
     without, and is nobody's death again. False when it was claimed before, or is gone."""
     unclaimed = Photo.objects.filter(pk=photo.pk, variants__isnull=True).exclude(image="")
     return bool(unclaimed.update(variants={}))
+
+
+def release_variants(*, photo: Photo) -> None:
+    """Says that smaller pictures are still to be made: there was no room for them."""
+    Photo.objects.filter(pk=photo.pk, variants={}).update(variants=None)
 
 
 def store_variants(*, photo: Photo, variants: Mapping[str, str]) -> bool:

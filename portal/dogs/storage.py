@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,18 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from ml.errors import ImageRejected
 from portal.dogs.models import random_name
 
+# No room, over the quota, and a file that is larger than one may be.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 log = logging.getLogger(__name__)
+
+
+class StorageFull(ImageRejected):
+    """Code: storage_full. There is no room for a file, so it is refused as one that cannot be
+    used would be, and nothing of it stays."""
 
 
 class Files:
@@ -23,9 +33,23 @@ class Files:
         self.written: list[str] = []
 
     def write(self, data: bytes, *, folder: str, suffix: str = "") -> str:
-        """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`."""
+        """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`.
+
+        Raises StorageFull.
+        """
         stem = random_name()
-        name = default_storage.save(f"{folder}/{stem[:2]}/{stem}{suffix}", ContentFile(data))
+        name = f"{folder}/{stem[:2]}/{stem}{suffix}"
+        try:
+            default_storage.save(name, ContentFile(data))
+        except OSError as error:
+            # Half of it may be there.
+            delete_files([name])
+            if error.errno in FULL:
+                log.error("There is no room for files: %s", error)
+                raise StorageFull(
+                    "storage_full", "Make room where MEDIA_ROOT is.", str(error)
+                ) from error
+            raise
         self.written.append(name)
         return name
 

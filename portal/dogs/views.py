@@ -125,7 +125,9 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
     uploads = pieces.arrived(owner=request.user, ids=form.uploads)
     files = [*map(pieces.assembled, uploads), *form.cleaned_data["photos"]]
     refused = add_files(request, dog, files, there_is_fine=True)
-    pieces.discard(uploads=uploads)
+    # What there was no room for is kept for another try.
+    if not any(refusal.code == "storage_full" for refusal in refused):
+        pieces.discard(uploads=uploads)
     if not form.publishes:
         messages.success(request, _("Saved as a draft. Only your shelter can see it."))
     elif dog.photos.exists():

@@ -18,7 +18,7 @@ from django.utils import timezone
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs.models import Dog, random_name
-from portal.dogs.storage import delete_files, delete_on_commit
+from portal.dogs.storage import FULL, delete_files, delete_on_commit
 from portal.feeds import services
 from portal.feeds.models import Archive, Feed, FeedEntry, FeedPhoto, FeedRun
 from portal.feeds.records import Page, Record
@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 
 
 class ArchiveRefused(PawkinError):
-    """Codes: not_an_archive, archive_too_large, import_running, archive_gone."""
+    """Codes: not_an_archive, archive_too_large, import_running, archive_gone,
+    storage_full."""
 
 
 def take_archive(*, shelter: Shelter, by: User, file: File, whole: bool, language: str) -> Archive:
@@ -49,8 +50,9 @@ def take_archive(*, shelter: Shelter, by: User, file: File, whole: bool, languag
         raise ArchiveRefused("not_an_archive", "Send a ZIP with dogs.csv.", file.name or "")
     file.seek(0)
     stem = random_name()
-    upload = default_storage.save(f"{FOLDER}/{stem[:2]}/{stem}.zip", file)
+    upload = f"{FOLDER}/{stem[:2]}/{stem}.zip"
     try:
+        default_storage.save(upload, file)
         with transaction.atomic():
             archive = Archive.objects.create(
                 shelter=shelter,
@@ -61,8 +63,10 @@ def take_archive(*, shelter: Shelter, by: User, file: File, whole: bool, languag
                 language=language,
             )
             enqueue(kind=Job.Kind.PREVIEW_IMPORT, subject=archive.pk, queue=Job.Queue.BATCH)
-    except BaseException:
+    except BaseException as error:
         delete_files([upload])
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise ArchiveRefused("storage_full", "Make room first.", str(error)) from error
         raise
     return archive
 

@@ -108,6 +108,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep_jobs_batch": every(5, "sweep_jobs"),
     "index_missing": every(60, "index_missing"),
     "expire_queries": every(60, "expire_queries"),
+    "delete_orphans": every(300, "delete_orphans"),
     "start_due_feeds": every(60, "start_due_feeds"),
     "deliver_webhooks": every(15, "deliver_webhooks"),
     "alert_saved_searches": every(600, "alert_saved_searches"),
