@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from portal.api.services import forget_calls
 from portal.dogs.pieces import expire_uploads
@@ -23,7 +25,13 @@ def purge_expired() -> dict[str, int]:
         "unconfirmed_enquiries": forget_unconfirmed(),
         "predictions": forget_predictions(),
         "answers_to_calls": forget_calls(),
+        "sessions": forget_sessions(),
     }
+
+
+def forget_sessions() -> int:
+    """Deletes what browsers' sessions left that are over; the number of them."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
 
 
 def empty_journal() -> None:

@@ -35,7 +35,8 @@ from portal.feeds.vocabulary.temperament import suggestions_in
 ADDRESS = "https://api.rescuegroups.org/v5"
 ROWS = 250
 MOST_PAGES = 400
-# Breeds and colours of one dog.
+# Pictures, breeds and colours of one dog that are looked up, and how many of its names are read.
+MOST_LINKS = 200
 MOST_NAMES = 20
 JSON_API = "application/vnd.api+json"
 
@@ -140,7 +141,7 @@ def read(
         links = mapping(mapping(row.get("relationships")).get(kind)).get("data")
         keys = [
             (text(mapping(link).get("type"), 40), text(mapping(link).get("id"), 40))
-            for link in (links if isinstance(links, list) else [links])
+            for link in (links[:MOST_LINKS] if isinstance(links, list) else [links])
         ]
         return [mapping(included[key].get("attributes")) for key in keys if key in included]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.api.purging import purge_expired
+from portal.api.purging import empty_journal, purge_expired
 
 
 class Command(BaseCommand):
@@ -22,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         counts = purge_expired()
+        empty_journal()
         if options["json"]:
             self.stdout.write(json.dumps(counts))
             return

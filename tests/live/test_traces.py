@@ -1,0 +1,121 @@
+"""After an adopter's photo is deleted, nothing of it is found: file, row, vector, log, broker."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import end_to_end
+from benchmarks.content import images
+from benchmarks.visitor import Visitor
+from tests.stack import Stack, eventually, patience
+
+LOOK = """
+import json
+from portal.matching.models import Query
+query = Query.objects.order_by("-created_at").first()
+print(json.dumps({
+    "id": str(query.pk), "hex": query.pk.hex, "image": query.image.name,
+    "points": json.dumps(query.points)[:60], "vector": bytes(query.vector).hex(),
+}))
+"""
+EXPIRE = """
+from datetime import timedelta
+from django.utils import timezone
+from portal.matching.models import Query
+Query.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+"""
+
+
+@pytest.fixture
+def photo(drawn_dogs: Path, tmp_path: Path) -> Path:
+    """A drawn dog's photo that nobody else has, told by its own noise."""
+    with Image.open(images(drawn_dogs)[0]) as image:
+        pixels = np.array(image.convert("RGB"))
+    noise = np.random.default_rng(time.time_ns()).integers(-9, 9, pixels.shape)
+    path = tmp_path / "my-own-dog-at-home.jpg"
+    Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+    return path
+
+
+def traces_of(stack: Stack, photo: Path) -> dict[str, bytes]:
+    """What the newest search could be known by, as bytes."""
+    told = json.loads(stack.manage("shell", "-v", "0", "-c", LOOK).splitlines()[-1])
+    sent = photo.read_bytes()
+    return {
+        "its id": told["id"].encode(),
+        "its id as a column has it": told["hex"].encode(),
+        "its picture's name": Path(told["image"]).stem.encode(),
+        "its points": told["points"].encode(),
+        "its vector": bytes.fromhex(told["vector"])[:64],
+        "the photo's own bytes": sent[len(sent) // 2 : len(sent) // 2 + 64],
+        "the picture's own bytes": (stack.data / "media" / told["image"]).read_bytes()[-400:-300],
+    }
+
+
+def places(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Everything that the installation has written, and all that its broker holds."""
+    for path in sorted(stack.data.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(stack.data)), path.read_bytes()
+    broker = stack.broker()
+    for key in broker.keys():
+        kind = broker.type(key).decode()
+        value = {
+            "string": broker.get,
+            "list": lambda key: broker.lrange(key, 0, -1),
+            "hash": broker.hgetall,
+            "set": broker.smembers,
+            "zset": lambda key: broker.zrange(key, 0, -1),
+        }[kind](key)
+        yield f"broker: {key.decode()}", key + repr(value).encode()
+
+
+def found(stack: Stack, traces: dict[str, bytes]) -> set[tuple[str, str]]:
+    return {
+        (name, place)
+        for place, content in places(stack)
+        for name, trace in traces.items()
+        if trace in content
+    }
+
+
+def gone(stack: Stack, traces: dict[str, bytes]) -> bool:
+    stack.manage("purge_expired")
+    return not found(stack, traces)
+
+
+def test_nothing_is_left_once_it_was_deleted(live_stack: Stack, photo: Path) -> None:
+    with Visitor(live_stack.url) as visitor:
+        home = visitor.get("/")
+        page = visitor.submit(home.form("/search/"), {}, [("photo", photo)])
+        address = page.path.partition("?")[0]
+        eventually(
+            lambda: 'class="likeness"' in visitor.get(address).text,
+            within=10 * patience(),
+            what="an answer",
+        )
+        traces = traces_of(live_stack, photo)
+        known = {name for name, _place in found(live_stack, traces)}
+        # The server has closed it meanwhile.
+        visitor.connection.close()
+        assert known >= {"its id as a column has it", "its vector", "the picture's own bytes"}
+        visitor.submit(visitor.get(address).form(f"{address}delete/"), {})
+        assert visitor.get(address).status == 404
+    eventually(
+        lambda: gone(live_stack, traces), within=20 * patience(), what=f"no trace of {traces}"
+    )
+
+
+def test_nothing_is_left_once_its_time_is_over(live_stack: Stack, photo: Path) -> None:
+    assert end_to_end.search(live_stack.url, photo).outcome == "matches"
+    traces = traces_of(live_stack, photo)
+    assert found(live_stack, traces)
+    live_stack.manage("shell", "-v", "0", "-c", EXPIRE)
+    eventually(
+        lambda: gone(live_stack, traces), within=20 * patience(), what=f"no trace of {traces}"
+    )
