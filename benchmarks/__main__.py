@@ -1,15 +1,17 @@
 """`script/bench`: start the product with many dogs, measure it, keep the figures."""
 
 import argparse
+import json
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import content, end_to_end, listing, machine, pages, parallel
+from benchmarks import content, end_to_end, faults, listing, machine, pages, parallel
 from benchmarks.installation import Installation
-from benchmarks.report import Figure, write
+from benchmarks.report import DOCS, Figure, write
 
 PREPARE_SECONDS = 3600
 # The first searches fill caches that stay filled; a newcomer's first one is told apart.
@@ -20,6 +22,8 @@ WHAT = ("end_to_end", "listing", "similar_dog", "pages")
 def main() -> int:
     options = parse_options()
     place = machine.describe()
+    if "faults" in options.what:
+        return break_things(options, place)
     with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
         folder = Path(name)
         try:
@@ -72,21 +76,55 @@ def main() -> int:
     return 0
 
 
+def break_things(options: argparse.Namespace, place: dict[str, object]) -> int:
+    """Keeps what came of it in docs/performance/faults.json; 1 when anything was lost."""
+    plan = faults.Plan(
+        uploads=options.uploads,
+        searches=options.searches,
+        kills=options.kills,
+        flushes=options.flushes,
+        pauses=options.pauses,
+    )
+    with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
+        folder = Path(name)
+        dogs = content.prepare(folder, photos=options.photos, dogs=20, searches=1)
+        rates = {"API_RATE_VISITORS": "100000/min", "API_RATE_SEARCHES": "100000/min"}
+        rates["API_RATE_USERS"] = "100000/min"
+        with Installation(
+            folder / "data", "--port", "0", "--photos", str(dogs.listed), **rates
+        ) as server:
+            server.wait_until_prepared(PREPARE_SECONDS)
+            print(f"{plan} with {dogs.source}", flush=True)
+            outcome = faults.measure(server, content.images(dogs.listed), plan)
+    database = "PostgreSQL" if os.environ.get("DATABASE_URL") else "SQLite"
+    told = {"machine": place, "database": database, "plan": vars(plan), **outcome.told()}
+    path = DOCS / "performance" / f"faults_{database.lower()}.json"
+    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    for name, value in outcome.told().items():
+        print(f"{name}: {value}", flush=True)
+    return 0 if outcome.is_clean else 1
+
+
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument(
         "what",
         nargs="*",
         help="end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
-        "at once; pages: what adopters open, with --crowd dogs",
+        "at once; pages: what adopters open, with --crowd dogs; faults: by itself, uploads and "
+        "searches while processes are killed, on the database that DATABASE_URL names",
     )
     parser.add_argument("--dogs", type=int, default=500, help="how many are listed (default 500)")
     parser.add_argument("--crowd", type=int, default=5000, help="dogs for pages (default 5000)")
     parser.add_argument("--photos", type=Path, help="a folder of photos to list and search with")
+    for name, number in (
+        ("uploads", 1000), ("searches", 500), ("kills", 20), ("flushes", 2), ("pauses", 2)
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", type=int, default=number, help=f"of faults ({number})")
     parser.add_argument("--number", type=int, default=40, help="measurements (default 40)")
     options = parser.parse_args()
     options.what = options.what or list(WHAT)
-    unknown = set(options.what) - set(WHAT)
+    unknown = set(options.what) - {*WHAT, "faults"}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     return options

@@ -1,5 +1,6 @@
 """The product started as a newcomer starts it, in a process of its own."""
 
+import contextlib
 import json
 import os
 import queue
@@ -13,6 +14,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
+
+import psutil
+import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 660
@@ -125,3 +129,26 @@ class Installation:
         status = self.process.wait(timeout=STOP_SECONDS)
         self.listener.join(timeout=STOP_SECONDS)
         return status
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this installation, the first process included."""
+        first = psutil.Process(self.process.pid)
+        return [first, *first.children(recursive=True)]
+
+    def program(self, name: str) -> psutil.Process:
+        """The main process of `web`, `interactive`, `batch`, `scheduler` or `redis`."""
+        signs = {"web": "gunicorn", "scheduler": "beat", "redis": "redis-server"}
+        sign = signs.get(name, f"{name}@")
+        supervisor = psutil.Process(self.process.pid).children()[0]
+        for process in supervisor.children():
+            # One may end while it is looked at.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(sign in argument for argument in process.cmdline()):
+                    return process
+        raise LookupError(f"{name} does not run")
+
+    def broker(self) -> redis.Redis:
+        address = self.environment.get("REDIS_URL")
+        return redis.Redis.from_url(
+            address or (self.data / "run" / "redis-url").read_text().strip()
+        )

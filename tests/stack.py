@@ -4,7 +4,6 @@
 test may kill what it likes: the supervisor starts it again.
 """
 
-import contextlib
 import logging
 import os
 import shutil
@@ -16,9 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
 import pytest
-import redis
 
 from benchmarks.installation import ROOT, Installation
 
@@ -42,33 +39,6 @@ def eventually(
 def patience() -> float:
     """How many times longer a machine as busy as this one may take; 1 for an idle one."""
     return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
-
-
-class Stack(Installation):
-    """An installation whose processes a test may look at and kill."""
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that runs for this installation, the first process included."""
-        first = psutil.Process(self.process.pid)
-        return [first, *first.children(recursive=True)]
-
-    def program(self, name: str) -> psutil.Process:
-        """The main process of `web`, `interactive`, `batch`, `scheduler` or `redis`."""
-        signs = {"web": "gunicorn", "scheduler": "beat", "redis": "redis-server"}
-        sign = signs.get(name, f"{name}@")
-        supervisor = psutil.Process(self.process.pid).children()[0]
-        for process in supervisor.children():
-            # One may end while it is looked at.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if any(sign in argument for argument in process.cmdline()):
-                    return process
-        raise LookupError(f"{name} does not run")
-
-    def broker(self) -> "redis.Redis":
-        address = self.environment.get("REDIS_URL")
-        return redis.Redis.from_url(
-            address or (self.data / "run" / "redis-url").read_text().strip()
-        )
 
 
 @pytest.fixture(scope="session")
@@ -110,11 +80,11 @@ def postgres_url(temporary: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def live_stack(
     temporary: Path, drawn_dogs: Path, compiled_models: dict[str, str]
-) -> Iterator[Stack]:
+) -> Iterator[Installation]:
     """SQLite and its own Redis, ten drawn dogs, the demo logins."""
     options = ("--port", "0", "--photos", str(drawn_dogs))
     # A folder's name may be unkind.
-    with Stack(temporary / "sqlite data ü", *options, **compiled_models) as stack:
+    with Installation(temporary / "sqlite data ü", *options, **compiled_models) as stack:
         stack.wait_until_prepared(120 * patience())
         yield stack
 
@@ -122,11 +92,11 @@ def live_stack(
 @pytest.fixture(scope="session")
 def postgres_stack(
     temporary: Path, drawn_dogs: Path, compiled_models: dict[str, str], postgres_url: str
-) -> Iterator[Stack]:
+) -> Iterator[Installation]:
     """The same on PostgreSQL."""
     options = ("--port", "0", "--photos", str(drawn_dogs))
     environment = {"DATABASE_URL": postgres_url, **compiled_models}
-    with Stack(temporary / "postgres-data", *options, **environment) as stack:
+    with Installation(temporary / "postgres-data", *options, **environment) as stack:
         stack.wait_until_prepared(120 * patience())
         yield stack
 

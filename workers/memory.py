@@ -9,22 +9,15 @@ from __future__ import annotations
 import logging
 import resource
 import sys
-from pathlib import Path
 
-STATUS = Path("/proc/self/status")
+import psutil
 
 log = logging.getLogger(__name__)
 
 
-def held(field: str = "VmRSS") -> int | None:
-    """Bytes by a field of /proc/self/status (proc(5)): VmRSS is what is in memory, VmData what was
-    asked for. None where there is no such file (macOS)."""
-    try:
-        lines = STATUS.read_text().splitlines()
-    except OSError:
-        return None
-    found = next((line.split() for line in lines if line.startswith(f"{field}:")), None)
-    return int(found[1]) * 1024 if found else None
+def held() -> int:
+    """Bytes of this process that are in memory."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def held_on_gpu() -> int | None:
@@ -42,11 +35,10 @@ def limit(more: int) -> None:
     and their libraries reserve by the gigabyte without using it. Called again, it counts from what
     is held then, so models that are loaded later do not use up the allowance.
     """
-    data = held("VmData")
-    if data is None or more <= 0:
+    if more <= 0 or not psutil.LINUX:
         return
     _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    allowed = data + more
+    allowed = psutil.Process().memory_info().data + more
     if hard != resource.RLIM_INFINITY:
         allowed = min(allowed, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import http_date
@@ -36,13 +38,14 @@ KEY = re.compile(r"[!-~]{1,128}")
 
 class Call(APIView):
     """`problems` are the statuses of its problems beyond the usual ones, `most_files` how many
-    files of the largest allowed size one call may carry. `deprecated_since` and `gone_from`
-    announce its end in every answer (RFC 9745, RFC 8594)."""
+    files of the largest allowed size one call may carry, `waits` whether it waits for a worker.
+    `deprecated_since` and `gone_from` announce its end in every answer (RFC 9745, RFC 8594)."""
 
     permission_classes = [Everyone]
     throttle_classes = [Visitors, Users]
     problems: ClassVar[tuple[int, ...]] = ()
     most_files: ClassVar[int] = 1
+    waits: ClassVar[bool] = False
     deprecated_since: ClassVar[datetime | None] = None
     gone_from: ClassVar[datetime | None] = None
 
@@ -79,15 +82,8 @@ class Call(APIView):
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
-        if self._call is not None and isinstance(response, Response):
-            data = json.loads(JSONRenderer().render(response.data) or b"null")
-            services.end_call(
-                row=self._call,
-                status=response.status_code,
-                body=data,
-                location=response.get("Location", ""),
-            )
-            self._call = None
+        if isinstance(response, Response):
+            self._end(response)
         patch_vary_headers(response, ["Authorization", "Cookie", "X-Search-Secret"])
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
@@ -114,6 +110,28 @@ class Call(APIView):
         if row.status is not None:
             raise _Answered(row)
         self._call = row
+        if not self.waits:
+            # Looked up by this name once `initial` has ended.
+            name = "post"
+            setattr(self, name, functools.partial(self._once, getattr(self, name)))
+
+    def _once(self, post: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+        """What the call does and the note of its answer are written together or not at all: the
+        repetition of a call whose process was killed does it once more, never twice."""
+        with transaction.atomic():
+            response = post(*args, **kwargs)
+            self._end(response)
+        return response
+
+    def _end(self, response: Response) -> None:
+        if self._call is not None:
+            services.end_call(
+                row=self._call,
+                status=response.status_code,
+                body=json.loads(JSONRenderer().render(response.data) or b"null"),
+                location=response.get("Location", ""),
+            )
+            self._call = None
 
     def caller(self) -> User | None:
         user = self.request.user

@@ -115,6 +115,7 @@ class Waiting(Call):
     parser_classes = [MultiPartParser]
     throttle_classes = [*Call.throttle_classes, Searches]
     problems = (404, 410, 413, 415, 422, 503)
+    waits = True
 
     def answered(
         self, file: File, filters: Filters | None, purpose: str, subject: str = Query.Subject.DOG

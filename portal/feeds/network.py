@@ -155,7 +155,10 @@ class Client:
             place = response.headers.get("location")
             if response.status not in (301, 302, 303, 307, 308) or not place or not redirects:
                 return response
-            url = urljoin(url, place)
+            try:
+                url = urljoin(url, place)
+            except ValueError:
+                _refuse(place)
             if response.status == 303:
                 method, body = "GET", None
         raise FeedError("feed_unreachable", "Check the address of the feed.", "too many redirects")
@@ -252,7 +255,12 @@ def _backoff(attempt: int, told: str | None) -> float:
 
 
 def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+    """Raises FeedError for what is no address: `http://[` among a feed's photos may cost that photo
+    and no more."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        _refuse(url)
     return parts.scheme, parts.netloc
 
 

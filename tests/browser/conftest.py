@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.stack import Stack
+from benchmarks.installation import Installation
 
 
 # Not for the whole run: Playwright's event loop stays in this thread until it is stopped, and
@@ -20,7 +20,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser, live_stack: Stack) -> Iterator[BrowserContext]:
+def context(browser: Browser, live_stack: Installation) -> Iterator[BrowserContext]:
     """A person with a clean browser, speaking English."""
     person = browser.new_context(
         base_url=live_stack.url, locale="en-US", viewport={"width": 1280, "height": 900}

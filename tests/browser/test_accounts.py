@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.stack import Stack, eventually
+from benchmarks.installation import Installation
+from tests.stack import eventually
 
 PHONE = {"width": 390, "height": 844}
 SECRET = "a-long-secret-7"
 
 
 @pytest.fixture
-def people(browser: Browser, live_stack: Stack) -> Iterator[Callable[..., Page]]:
+def people(browser: Browser, live_stack: Installation) -> Iterator[Callable[..., Page]]:
     """Opens a tab of a person of their own, on a phone or a desk; logged in if a role is named."""
     opened = []
 
@@ -47,7 +48,7 @@ def log_in(page: Page, address: str, password: str) -> None:
     expect(page.locator(".nav-link[href='/account/']")).to_be_visible()
 
 
-def letter_to(stack: Stack, address: str, subject: str) -> str:
+def letter_to(stack: Installation, address: str, subject: str) -> str:
     """The text of the newest e-mail in the outbox to this address with this subject."""
 
     def find() -> str:
@@ -70,7 +71,7 @@ def fits(page: Page) -> None:
 
 
 def test_a_visitor_makes_an_account_and_keeps_what_they_kept(
-    people: Callable[..., Page], live_stack: Stack, pictures: Path
+    people: Callable[..., Page], live_stack: Installation, pictures: Path
 ) -> None:
     page = people(phone=True)
     page.goto("/dogs/")
@@ -99,7 +100,7 @@ def test_a_visitor_makes_an_account_and_keeps_what_they_kept(
 
 
 def test_a_question_about_a_dog_and_its_answer(
-    people: Callable[..., Page], live_stack: Stack, pictures: Path
+    people: Callable[..., Page], live_stack: Installation, pictures: Path
 ) -> None:
     adopter, staff = people(phone=True), people("staff", phone=True)
     staff.goto("/staff/dogs/?status=available")
@@ -147,7 +148,7 @@ def test_a_question_about_a_dog_and_its_answer(
 
 
 def test_a_colleague_is_invited(
-    people: Callable[..., Page], live_stack: Stack, pictures: Path
+    people: Callable[..., Page], live_stack: Installation, pictures: Path
 ) -> None:
     staff, colleague = people("staff"), people(locale="ko-KR", phone=True)
     staff.goto("/staff/members/")

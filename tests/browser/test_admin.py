@@ -4,15 +4,16 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from benchmarks.installation import Installation
 from tests.browser.test_staff import fits, log_in
-from tests.stack import Stack, eventually
+from tests.stack import eventually
 
 REINDEXED = 120_000
 SOON = 30_000
 
 
 def test_reindexing_with_progress_and_going_back(
-    page: Page, live_stack: Stack, pictures: Path
+    page: Page, live_stack: Installation, pictures: Path
 ) -> None:
     log_in(page, *live_stack.logins()["admin"])
     expect(page).to_have_url(f"{live_stack.url}/manage/")
@@ -51,7 +52,7 @@ def test_reindexing_with_progress_and_going_back(
 
 
 def test_a_dog_that_is_listed_twice(
-    page: Page, live_stack: Stack, drawn_dogs: Path, pictures: Path
+    page: Page, live_stack: Installation, drawn_dogs: Path, pictures: Path
 ) -> None:
     photo = min(drawn_dogs.rglob("*.jpg"))
     for _ in range(3):
@@ -91,7 +92,7 @@ def test_a_dog_that_is_listed_twice(
 
 
 def test_raw_rows_work_under_their_content_policy(
-    page: Page, live_stack: Stack, pictures: Path
+    page: Page, live_stack: Installation, pictures: Path
 ) -> None:
     log_in(page, *live_stack.logins()["admin"])
     refused = []

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
-from tests.stack import Stack, eventually
+from benchmarks.installation import Installation
+from tests.stack import eventually
 
 DONE = "#answer[data-state=done]"
 # The button under the filters names how many dogs they let pass, once that is known.
@@ -214,7 +215,7 @@ def test_a_photo_without_a_dog_leads_to_another_try(
 
 
 def test_without_a_script_everything_is_found_too(
-    browser: Browser, live_stack: Stack, photo: Path
+    browser: Browser, live_stack: Installation, photo: Path
 ) -> None:
     person = browser.new_context(base_url=live_stack.url, java_script_enabled=False)
     page = person.new_page()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from benchmarks.installation import Installation
 from tests.portal.feeds.servers import serving
-from tests.stack import Stack
 
 
 @pytest.fixture
-def other_site(live_stack: Stack):
+def other_site(live_stack: Installation):
     """A page of somebody else with our tag in it."""
     tag = f'<script src="{live_stack.url}/embed.js" data-lang="ko" data-limit="4" async></script>'
     page = f'<!doctype html><html lang="en"><title>Other</title><h1>Other site</h1>{tag}</html>'
@@ -51,7 +51,7 @@ def test_dogs_on_another_site(
 
 @pytest.mark.parametrize("path", ["docs", "redoc"])
 def test_the_schemas_pages_need_nobody_else(
-    context: BrowserContext, live_stack: Stack, pictures: Path, path: str
+    context: BrowserContext, live_stack: Installation, pictures: Path, path: str
 ) -> None:
     # Redoc names a picture of its makers, which the content policy stops: nothing goes out.
     page = context.new_page()

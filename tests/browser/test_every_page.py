@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
+from benchmarks.installation import Installation
 from tests.browser.test_accounts import log_in
-from tests.stack import Stack
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOKS = {
@@ -90,7 +90,7 @@ def look(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def tab(browser: Browser, live_stack: Stack, look: str) -> Iterator[Callable[[str], Page]]:
+def tab(browser: Browser, live_stack: Installation, look: str) -> Iterator[Callable[[str], Page]]:
     """Opens a tab of a role in this look; the test fails if it asked anything of another server."""
     people, elsewhere = [], []
 

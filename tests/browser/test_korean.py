@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.installation import Installation
 from tests.browser.test_accounts import letter_to, link
 from tests.browser.test_staff import fits, photo  # noqa: F401
-from tests.stack import Stack
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 SOON = 30_000
 
 
 @pytest.fixture
-def tab(browser: Browser, live_stack: Stack) -> Iterator[Callable[..., Page]]:
+def tab(browser: Browser, live_stack: Installation) -> Iterator[Callable[..., Page]]:
     people = []
 
     def open_tab(role: str = "", viewport: dict[str, int] = PHONE) -> Page:
@@ -52,7 +52,7 @@ def looked_at(page: Page, pictures: Path, name: str, size: str) -> None:
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_an_adopter(
     tab: Callable[..., Page],
-    live_stack: Stack,
+    live_stack: Installation,
     photo: Path,  # noqa: F811
     pictures: Path,
     viewport: dict[str, int],

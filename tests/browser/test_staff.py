@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.stack import Stack
+from benchmarks.installation import Installation
 
 PHONE = {"width": 390, "height": 844}
 SOON = 30_000
@@ -26,7 +26,7 @@ def photo(drawn_dogs: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def phone(browser: Browser, live_stack: Stack) -> Iterator[Callable[..., Page]]:
+def phone(browser: Browser, live_stack: Installation) -> Iterator[Callable[..., Page]]:
     """Opens a tab on a phone of its own; logged in if a role is named."""
     people = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import parallel
 from benchmarks.installation import ROOT, Installation
-from tests.stack import Stack, patience
+from tests.stack import patience
 
 STAFFED = (
     "from portal.shelters.models import Membership; "
@@ -28,7 +28,7 @@ def api_stack(temporary: Path, drawn_dogs: Path, compiled_models: dict[str, str]
     )
     options = ("--port", "0", "--photos", str(drawn_dogs))
     waits = {"SIMILAR_DOG_WAIT_SECONDS": str(round(20 * patience()))}
-    with Stack(temporary / "api", *options, **compiled_models, **rates, **waits) as stack:
+    with Installation(temporary / "api", *options, **compiled_models, **rates, **waits) as stack:
         stack.wait_until_prepared(120 * patience())
         yield stack
 
@@ -45,7 +45,7 @@ def photos(drawn_dogs: Path) -> list[Path]:
 
 
 def test_every_command_of_the_documentation_runs(
-    api_stack: Stack, photos: list[Path], tmp_path: Path
+    api_stack: Installation, photos: list[Path], tmp_path: Path
 ) -> None:
     blocks = BLOCKS.findall((ROOT / "docs" / "api.md").read_text())
     assert len(blocks) >= 9
@@ -92,7 +92,7 @@ else:
 """
 
 
-def test_the_client_searches(api_stack: Stack, photos: list[Path]) -> None:
+def test_the_client_searches(api_stack: Installation, photos: list[Path]) -> None:
     secret = token(api_stack, "adopter", "search")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "static" / "client")}
     done = subprocess.run(
@@ -102,7 +102,7 @@ def test_the_client_searches(api_stack: Stack, photos: list[Path]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_ten_calls_at_once_are_all_answered(api_stack: Stack, photos: list[Path]) -> None:
+def test_ten_calls_at_once_are_all_answered(api_stack: Installation, photos: list[Path]) -> None:
     chosen = [photos[number % len(photos)] for number in range(parallel.AT_ONCE)]
     seconds, outcomes = parallel.measure(api_stack.url, chosen)
     assert outcomes == {"matches": parallel.AT_ONCE}

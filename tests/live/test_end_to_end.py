@@ -6,17 +6,18 @@ import pytest
 
 from benchmarks import end_to_end, listing
 from benchmarks.content import images
+from benchmarks.installation import Installation
 from benchmarks.visitor import Visitor
-from tests.stack import Stack, patience
+from tests.stack import patience
 
 
 @pytest.fixture(params=["live_stack", "postgres_stack"])
-def stack(request: pytest.FixtureRequest) -> Stack:
-    stack: Stack = request.getfixturevalue(request.param)
+def stack(request: pytest.FixtureRequest) -> Installation:
+    stack: Installation = request.getfixturevalue(request.param)
     return stack
 
 
-def test_a_photo_finds_dogs(stack: Stack, drawn_dogs: Path) -> None:
+def test_a_photo_finds_dogs(stack: Installation, drawn_dogs: Path) -> None:
     answer = end_to_end.search(stack.url, images(drawn_dogs)[0])
     assert answer.outcome == "matches"
     assert answer.seconds < 3 * patience()
@@ -31,14 +32,14 @@ def test_a_photo_finds_dogs(stack: Stack, drawn_dogs: Path) -> None:
     ],
 )
 def test_what_is_no_photo_is_refused_with_its_reason(
-    live_stack: Stack, tmp_path: Path, content: bytes, code: str
+    live_stack: Installation, tmp_path: Path, content: bytes, code: str
 ) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(content)
     assert end_to_end.search(live_stack.url, photo).outcome == code
 
 
-def test_a_listed_dog_is_soon_found(stack: Stack, drawn_dogs: Path, tmp_path: Path) -> None:
+def test_a_listed_dog_is_soon_found(stack: Installation, drawn_dogs: Path, tmp_path: Path) -> None:
     # A byte behind the picture's end makes it another file of the same dog.
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(images(drawn_dogs)[0].read_bytes() + b"\0")

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.installation import ROOT, TESTS_ONLY
-from tests.stack import Stack, eventually, patience
+from benchmarks.installation import ROOT, TESTS_ONLY, Installation
+from tests.stack import eventually, patience
 
 
 def server(*options: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def test_an_empty_folder_becomes_ready_and_ends_without_a_trace(
 ) -> None:
     # Longer than a unix socket's path may be.
     data = tmp_path / ("long folder's name " * 6).strip()
-    stack = Stack(data, "--port", "0", "--no-demo", **compiled_models)
+    stack = Installation(data, "--port", "0", "--no-demo", **compiled_models)
     processes = stack.processes()
     state = stack.health()
     assert state["ready"]
@@ -49,7 +49,7 @@ def test_an_empty_folder_becomes_ready_and_ends_without_a_trace(
     assert not [process for process in processes if process.is_running()]
 
     begun = time.monotonic()
-    again = Stack(data, "--port", "0", "--no-demo", **compiled_models)
+    again = Installation(data, "--port", "0", "--no-demo", **compiled_models)
     assert time.monotonic() - begun < 10 * patience()
     assert again.stop() == 0
 
@@ -57,7 +57,7 @@ def test_an_empty_folder_becomes_ready_and_ends_without_a_trace(
 def test_a_killed_server_leaves_nothing_running(
     tmp_path: Path, compiled_models: dict[str, str]
 ) -> None:
-    stack = Stack(tmp_path, "--port", "0", "--no-demo", **compiled_models)
+    stack = Installation(tmp_path, "--port", "0", "--no-demo", **compiled_models)
     processes = stack.processes()
     assert stack.stop(signal.SIGKILL) == -signal.SIGKILL
     eventually(
@@ -67,7 +67,7 @@ def test_a_killed_server_leaves_nothing_running(
     )
 
 
-def test_a_killed_program_starts_again(live_stack: Stack) -> None:
+def test_a_killed_program_starts_again(live_stack: Installation) -> None:
     before = live_stack.program("web")
     before.kill()
     # The dead one's children answer a little longer, so an answer alone is no proof.
@@ -75,7 +75,7 @@ def test_a_killed_program_starts_again(live_stack: Stack) -> None:
     eventually(lambda: live_stack.health().get("ready"), within=30, what="the portal is back")
 
 
-def replaced(stack: Stack, name: str, before: psutil.Process) -> bool:
+def replaced(stack: Installation, name: str, before: psutil.Process) -> bool:
     try:
         return stack.program(name).pid != before.pid
     except (LookupError, psutil.Error):
@@ -95,12 +95,12 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_is_served_once(live_stack: Stack) -> None:
+def test_a_folder_is_served_once(live_stack: Installation) -> None:
     result = server("--data", str(live_stack.data), "--port", "0")
     assert result.returncode == 1
     assert "already runs" in result.stderr
 
 
-def test_postgresql_in_place_of_sqlite(postgres_stack: Stack) -> None:
+def test_postgresql_in_place_of_sqlite(postgres_stack: Installation) -> None:
     assert postgres_stack.health()["ready"]
     assert not list(postgres_stack.data.glob("*.sqlite3"))

@@ -11,8 +11,9 @@ from PIL import Image
 
 from benchmarks import end_to_end
 from benchmarks.content import images
+from benchmarks.installation import Installation
 from benchmarks.visitor import Visitor
-from tests.stack import Stack, eventually, patience
+from tests.stack import eventually, patience
 
 LOOK = """
 import json
@@ -42,7 +43,7 @@ def photo(drawn_dogs: Path, tmp_path: Path) -> Path:
     return path
 
 
-def traces_of(stack: Stack, photo: Path) -> dict[str, bytes]:
+def traces_of(stack: Installation, photo: Path) -> dict[str, bytes]:
     """What the newest search could be known by, as bytes."""
     told = json.loads(stack.manage("shell", "-v", "0", "-c", LOOK).splitlines()[-1])
     sent = photo.read_bytes()
@@ -57,13 +58,13 @@ def traces_of(stack: Stack, photo: Path) -> dict[str, bytes]:
     }
 
 
-def places(stack: Stack) -> Iterator[tuple[str, bytes]]:
+def places(stack: Installation) -> Iterator[tuple[str, bytes]]:
     """Everything that the installation has written, and all that its broker holds."""
     for path in sorted(stack.data.rglob("*")):
         if path.is_file():
             yield str(path.relative_to(stack.data)), path.read_bytes()
     broker = stack.broker()
-    for key in broker.keys():
+    for key in broker.scan_iter():
         kind = broker.type(key).decode()
         value = {
             "string": broker.get,
@@ -75,7 +76,7 @@ def places(stack: Stack) -> Iterator[tuple[str, bytes]]:
         yield f"broker: {key.decode()}", key + repr(value).encode()
 
 
-def found(stack: Stack, traces: dict[str, bytes]) -> set[tuple[str, str]]:
+def found(stack: Installation, traces: dict[str, bytes]) -> set[tuple[str, str]]:
     return {
         (name, place)
         for place, content in places(stack)
@@ -84,12 +85,12 @@ def found(stack: Stack, traces: dict[str, bytes]) -> set[tuple[str, str]]:
     }
 
 
-def gone(stack: Stack, traces: dict[str, bytes]) -> bool:
+def gone(stack: Installation, traces: dict[str, bytes]) -> bool:
     stack.manage("purge_expired")
     return not found(stack, traces)
 
 
-def test_nothing_is_left_once_it_was_deleted(live_stack: Stack, photo: Path) -> None:
+def test_nothing_is_left_once_it_was_deleted(live_stack: Installation, photo: Path) -> None:
     with Visitor(live_stack.url) as visitor:
         home = visitor.get("/")
         page = visitor.submit(home.form("/search/"), {}, [("photo", photo)])
@@ -111,7 +112,7 @@ def test_nothing_is_left_once_it_was_deleted(live_stack: Stack, photo: Path) -> 
     )
 
 
-def test_nothing_is_left_once_its_time_is_over(live_stack: Stack, photo: Path) -> None:
+def test_nothing_is_left_once_its_time_is_over(live_stack: Installation, photo: Path) -> None:
     assert end_to_end.search(live_stack.url, photo).outcome == "matches"
     traces = traces_of(live_stack, photo)
     assert found(live_stack, traces)

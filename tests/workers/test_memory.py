@@ -32,7 +32,6 @@ def test_a_process_is_held_to_its_limit():
     assert result.stdout.split("\n")[:2] == ["refused", "and lives"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_what_is_held_is_measured():
     before = memory.held()
     kept = np.ones(80 * 2**20, np.uint8)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from portal.api import calls, services
 from portal.api.dogs import Breeds
 from portal.api.models import ApiToken, IdempotencyKey
+from portal.dogs.models import Dog
 from portal.matching.models import Query
 from tests.portal.api.test_dogs import problem
 from tests.portal.uploads import upload
@@ -143,6 +144,32 @@ def test_a_call_at_work_is_not_done_twice(caller, adopter):
     photo.seek(0)
     assert client.post("/api/v1/searches/", {"image": photo}, headers=headers).status_code == 202
     assert Query.objects.count() == 2
+
+
+def test_a_call_that_was_killed_is_done_once_when_it_is_repeated(
+    caller, member, shelter, monkeypatch, media_files
+):
+    client, headers = caller(member, "write"), {"Idempotency-Key": "k"}
+
+    def send():
+        dog = {"shelter": shelter.slug, "name": "Bori"}
+        return client.post("/api/v1/dogs/", dog, "application/json", headers=headers)
+
+    def killed(**_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("portal.api.services.end_call", killed)
+        with pytest.raises(SystemExit):
+            send()
+    assert not Dog.objects.exists()
+    problem(send(), 409, "idempotency_in_progress")
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(minutes=3))
+    first, again = send(), send()
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again["Idempotent-Replayed"] == "true"
+    assert first.json()["slug"] == again.json()["slug"]
+    assert Dog.objects.count() == 1
 
 
 @pytest.mark.parametrize(
