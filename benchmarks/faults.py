@@ -39,10 +39,13 @@ PAUSED_SECONDS = 5.0
 
 ROWS = """
 import json
+from datetime import timedelta
 from django.db.models import Count
+from django.utils import timezone
 from portal.dogs.models import Dog, Photo
 from portal.jobs.models import Job
 from portal.matching.models import Embedding, ModelVersion, Query
+long_ago = timezone.now() - timedelta(minutes=3)
 version = ModelVersion.objects.active().get()
 described = dict(
     Embedding.objects.filter(version=version).values_list("photo").annotate(Count("pk"))
@@ -56,7 +59,10 @@ print(json.dumps({
         photos.values_list("pk", "dog__name", "state", "error_code")
     ],
     "dogs": list(Dog.objects.values_list("name", flat=True)),
-    "open": list(map(str, Job.objects.open().values_list("pk", flat=True))),
+    "open": [
+        [str(job.pk), job.kind, max(filter(None, (job.sent_at, job.heartbeat_at))) < long_ago]
+        for job in Job.objects.open()
+    ],
     "attempts": dict(Job.objects.values_list("attempts").annotate(Count("pk"))),
     "files": sorted(filter(None, [
         *sizes,
@@ -80,6 +86,7 @@ class Plan:
     flushes: int
     pauses: int = 0
     at_once: int = 4
+    victims: tuple[str, ...] = VICTIMS
     seed: int = 1
 
 
@@ -213,7 +220,7 @@ class Faults(threading.Thread):
         self.server, self.outcome, self.progress = server, outcome, progress
         self.chance = random.Random(plan.seed)
         acts: list[Callable[[], None]] = [
-            *(self.killer(name) for name in itertools.islice(itertools.cycle(VICTIMS), plan.kills)),
+            *(self.killer(name) for name in whom(plan)),
             *([self.flush] * plan.flushes),
             *([self.pause] * plan.pauses),
         ]
@@ -259,6 +266,11 @@ class Faults(threading.Thread):
         time.sleep(PAUSED_SECONDS)
         process.send_signal(signal.SIGCONT)
         self.outcome.faults[f"broker paused for {PAUSED_SECONDS:g} s"] += 1
+
+
+def whom(plan: Plan) -> Iterator[str]:
+    """The victims in turn, as many as are to be killed."""
+    return itertools.islice(itertools.cycle(plan.victims), plan.kills)
 
 
 def variants(photos: Sequence[Path], mark: str) -> Iterator[bytes]:
@@ -323,7 +335,8 @@ def measure(server: Installation, photos: Sequence[Path], plan: Plan) -> Outcome
 
 
 def settled(server: Installation, outcome: Outcome, sent: Sequence[str]) -> dict[str, Any]:
-    """The rows once no photo waits and no job is open, or as they are after five minutes."""
+    """The rows once no photo waits and no job is open, or as they are after five minutes. Smaller
+    pictures, which are made behind all other work, are not waited for."""
     begun = time.monotonic()
     wanted = set(sent)
     while True:
@@ -331,11 +344,12 @@ def settled(server: Installation, outcome: Outcome, sent: Sequence[str]) -> dict
         waiting = [
             dog for _, dog, state, *_ in rows["photos"] if dog in wanted and state == "waiting"
         ]
+        at_work = [pk for pk, kind, _ in rows["open"] if kind != "make_variants"]
         outcome.settled_seconds = time.monotonic() - begun
-        if not waiting and not rows["open"]:
+        if not waiting and not at_work:
             return rows
         if outcome.settled_seconds > GIVE_UP_SECONDS:
-            outcome.stuck = [*waiting, *rows["open"]]
+            outcome.stuck = [*waiting, *at_work]
             return rows
         time.sleep(2)
 
@@ -357,6 +371,7 @@ def judge(rows: dict[str, Any], sent: Sequence[str], outcome: Outcome) -> None:
             if state == "searchable" and described != 1:
                 outcome.lost.append(f"{name}: {described} descriptions")
             outcome.uploads[state if state == "searchable" else f"{state}: {code}"] += 1
+    outcome.stuck += [pk for pk, _kind, silent in rows["open"] if silent]
     outcome.attempts = {str(key): value for key, value in rows["attempts"].items()}
 
 
@@ -364,9 +379,10 @@ def count_files(server: Installation, outcome: Outcome) -> None:
     """Files that no row names (a killed process left them, and they go within a day), and rows
     whose file is not there (which must not be)."""
     media = server.data / "media"
+    # Listed before and looked for after the rows are read: work goes on meanwhile.
     there = {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
     named = set(read_rows(server)["files"])
-    outcome.missing_files = sorted(named - there)
+    outcome.missing_files = sorted(name for name in named if not (media / name).exists())
     outcome.orphans = len(there - named)
 
 

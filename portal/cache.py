@@ -8,6 +8,10 @@ from typing import Any
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+from portal.absence import Absence
+
+absence = Absence(seconds=5)
+
 log = logging.getLogger(__name__)
 
 
@@ -27,8 +31,11 @@ class ForgivingCache(RedisCache):
         return bool(self._or(False, super().delete, key, version))
 
     def _or(self, otherwise: Any, work: Any, *args: Any) -> Any:
+        if absence.holds():
+            return otherwise
         try:
             return work(*args)
         except (OSError, RedisError) as error:
+            absence.note()
             log.warning("Requests are not counted: %s", error)
             return otherwise

@@ -1,5 +1,6 @@
 """What every test may use. Real servers and the browser are in `stack.py` and `browser/`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if Path("tests", kind) in item.path.relative_to(item.config.rootpath).parents:
                 item.add_marker(kind)
     items.sort(key=lambda item: [bool(item.get_closest_marker(k)) for k in ("browser", "live")])
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_away() -> Iterator[None]:
+    """What an earlier test found to be away is asked again."""
+    yield
+    # Settings are configured only once pytest-django has begun.
+    from portal import cache
+    from portal.jobs import services
+
+    services.broker_absence.end()
+    cache.absence.end()
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from kombu.exceptions import ChannelError
 
+from portal.absence import Absence
 from portal.celery import app
 from portal.jobs.models import Job, JobQuerySet, WorkerHeartbeat
 from portal.tracing import request_id
@@ -30,14 +32,19 @@ LOST_AFTER = {
     Job.Queue.INTERACTIVE.value: timedelta(seconds=30),
     Job.Queue.BATCH.value: timedelta(seconds=120),
 }
-# A queued job's message counts as lost after this: soon where the queue's worker has nothing to do,
-# later where it works through a backlog, so that a long queue is not sent again and again.
+# A queued job's message counts as lost after this: soon where the queue's worker has nothing to do
+# or the broker has no message for it, later where it works through a backlog, so that a long queue
+# is not sent again and again.
 RESEND_WHEN_IDLE = timedelta(seconds=10)
 RESEND_WHEN_BUSY = timedelta(seconds=60)
 RESEND_AT_MOST = 200
+# Messages that a queue's worker has taken and not begun.
+HELD_BY_WORKERS = 1
 
 # Redis serves low numbers first: nobody who waits for an answer waits behind a bulk upload.
 PRIORITY = {Job.Kind.INDEX_PHOTO.value: 6, Job.Kind.MAKE_VARIANTS.value: 9}
+
+broker_absence = Absence(seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +187,8 @@ def sweep() -> SweepResult:
         lost |= Q(queue=queue) & _beyond("heartbeat_at", now, patience)
     result = _recover(Job.objects.filter(lost, state=Job.State.RUNNING))
     for queue in Job.Queue.values:
-        patience = RESEND_WHEN_BUSY if _is_busy(queue) else RESEND_WHEN_IDLE
+        busy = _is_busy(queue) and not _is_emptied(queue)
+        patience = RESEND_WHEN_BUSY if busy else RESEND_WHEN_IDLE
         unsent = Q(sent_at__isnull=True) | _beyond("sent_at", now, patience)
         waiting = Job.objects.filter(unsent, queue=queue, state=Job.State.QUEUED)
         for job in waiting.order_by("created_at")[:RESEND_AT_MOST]:
@@ -260,6 +268,21 @@ def _is_busy(queue: str) -> bool:
     return Job.objects.filter(active, queue=queue).exists()
 
 
+def _is_emptied(queue: str) -> bool:
+    """Whether jobs wait for whose messages the broker has none: it was restarted, or emptied."""
+    if Job.objects.filter(queue=queue, state=Job.State.QUEUED).count() <= HELD_BY_WORKERS:
+        return False
+    try:
+        with app.connection_or_acquire() as connection:
+            return not connection.default_channel.queue_declare(queue, passive=True).message_count
+    except ChannelError:
+        # Redis has no such list once its last message is gone.
+        return True
+    except Exception as error:
+        log.warning("The broker does not say what it holds: %s", error)
+        return False
+
+
 def _resend(job: Job, *, was: str) -> bool:
     unchanged = Job.objects.filter(
         pk=job.pk, state=was, sent_at=job.sent_at, heartbeat_at=job.heartbeat_at
@@ -276,6 +299,10 @@ def _send_on_commit(job: Job) -> None:
 
 
 def _send(job: Job) -> None:
+    if broker_absence.holds():
+        # Whoever sent before has waited in vain; the sweeper sends in a moment.
+        Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(sent_at=None)
+        return
     try:
         app.send_task(
             f"workers.tasks.{job.kind}",
@@ -286,5 +313,6 @@ def _send(job: Job) -> None:
         )
     except Exception as error:
         # Each broker raises its own family of errors; all mean that the sweeper has to send.
+        broker_absence.note()
         log.warning("Job %s could not be sent and waits for the sweeper: %s", job.pk, error)
         Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(sent_at=None)

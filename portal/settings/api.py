@@ -21,7 +21,11 @@ __all__ = [
 # Counts of requests are shared by all web processes where there is a Redis.
 CACHES: dict[str, Any] = {
     "default": (
-        {"BACKEND": "portal.cache.ForgivingCache", "LOCATION": REDIS_URL}
+        {
+            "BACKEND": "portal.cache.ForgivingCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        }
         if REDIS_URL.startswith(("redis://", "rediss://"))
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )

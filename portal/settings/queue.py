@@ -82,7 +82,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     # Longer than the longest task, or a message is delivered a second time while it is worked on.
     "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
     "socket_connect_timeout": 1,
-    "socket_timeout": 10,
+    # Workers ask for messages once a second; a person waits no longer than this for a broker that
+    # hangs, and only the first one (portal/absence.py).
+    "socket_timeout": 3,
     "socket_keepalive": True,
     "max_retries": 1,
     "interval_start": 0,

@@ -20,6 +20,7 @@ __all__ = [
     "SECRET_KEY",
     "SECURE_HSTS_SECONDS",
     "SECURE_PROXY_SSL_HEADER",
+    "SECURE_REDIRECT_EXEMPT",
     "SECURE_REFERRER_POLICY",
     "SECURE_SSL_REDIRECT",
     "SESSION_COOKIE_AGE",
@@ -56,6 +57,8 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
 HTTPS: bool = env.bool("HTTPS", default=not EMBEDDED)
 SECURE_SSL_REDIRECT = HTTPS
+# Asked by probes and scrapers that stand inside, beside the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^health/live$", r"^ready$", r"^metrics$"]
 # Whether other names below this one keep to HTTPS, and whether browsers should know it by heart, is
 # for whoever owns the name: neither can be taken back soon.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

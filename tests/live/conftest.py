@@ -19,8 +19,14 @@ from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.installation import ROOT, TESTS_ONLY
-from portal.settings import database
+from portal.absence import Absence
+from portal.dogs import services as dogs
+from portal.dogs.models import Dog
+from portal.jobs.models import Job, WorkerHeartbeat
+from portal.settings import database, queue
+from portal.shelters.services import create_shelter
 from portal.supervision.broker import configure_redis, redis_binary, wait_for_redis
+from tests.live.acts import photo_of
 from tests.stack import eventually
 
 
@@ -80,6 +86,7 @@ class Cluster:
             "REDIS_URL": self.redis_url,
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PYTHONPATH": str(ROOT),
+            "TASK_MEMORY_MB": "600",
         }
         if database_url:
             self.database = dict(environ.Env().db_url_config(database_url))
@@ -167,6 +174,8 @@ def portal(
     """This process as the cluster's portal: same rows, same files, same broker."""
     settings.MEDIA_ROOT = str(cluster.folder / "media")
     broker = Celery(broker=cluster.redis_url)
+    broker.conf.broker_transport_options = queue.CELERY_BROKER_TRANSPORT_OPTIONS
+    monkeypatch.setattr("portal.jobs.services.broker_absence", Absence(seconds=5))
     monkeypatch.setattr("portal.jobs.services.app", broker)
     defaults = connections.settings["default"]
     monkeypatch.setitem(connections.settings, "default", {**defaults, **cluster.database})
@@ -189,3 +198,35 @@ def within() -> Callable[..., float]:
         return time.monotonic() - begun
 
     return wait
+
+
+@pytest.fixture
+def ready(portal: Cluster, within: Callable[..., float]) -> None:
+    """Both workers are up; dogs of earlier tests are not in the way."""
+    for worker in portal.workers.values():
+        if worker.process.poll() is not None:
+            worker.start()
+
+    def beating() -> bool:
+        return WorkerHeartbeat.objects.filter(ready=True).count() == 2
+
+    within(40, beating, "both workers are ready")
+    Dog.objects.update(status=Dog.Status.WITHDRAWN)
+    within(30, lambda: not Job.objects.open().exists(), "earlier jobs are done")
+
+
+@pytest.fixture
+def list_dog(ready: None) -> Callable[..., Dog]:
+    """Lists a dog with one photo of a colour."""
+    shelter = create_shelter(name="Haneul")
+
+    def make(colour: tuple[int, int, int], name: str = "Bori") -> Dog:
+        return dogs.create_dog(
+            shelter=shelter,
+            by=None,
+            fields={"name": name},
+            photos=[photo_of(colour)],
+            publish=True,
+        )
+
+    return make

@@ -1,93 +1,34 @@
 """Searches and photos through real processes: lost workers, lost messages, lost photos, reindex."""
 
-import io
 import signal
 import time
-import uuid
 
 import numpy as np
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from PIL import Image
 
 from portal.dogs import services as dogs
-from portal.dogs.models import Dog, Photo
-from portal.jobs.models import Job, WorkerHeartbeat
+from portal.dogs.models import Photo
+from portal.jobs.models import Job
 from portal.matching import services
-from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query
-from portal.shelters.services import create_shelter
+from tests.live.acts import (
+    BLACK,
+    RED,
+    SAND,
+    answer,
+    is_answered,
+    is_in,
+    newest_job,
+    photo_of,
+    search,
+)
 from tests.live.rigged import DEADLY, SLOW
 
-RED, SAND, BLACK = (200, 20, 20), (210, 180, 140), (15, 15, 15)
-
-
-def photo_of(colour):
-    """A file of one colour, never the same twice."""
-    pixels = np.full((240, 320, 3), colour, np.uint8)
-    pixels[:4] = np.random.default_rng().integers(0, 255, (4, 320, 3))
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=95)
-    return ContentFile(out.getvalue(), name="photo.jpg")
-
-
-@pytest.fixture(autouse=True)
-def ready(portal, within):
-    """Both workers are up; dogs of earlier tests are not in the way."""
-    for worker in portal.workers.values():
-        if worker.process.poll() is not None:
-            worker.start()
-
-    def beating():
-        return WorkerHeartbeat.objects.filter(ready=True).count() == 2
-
-    within(40, beating, "both workers are ready")
-    Dog.objects.update(status=Dog.Status.WITHDRAWN)
-    within(30, lambda: not Job.objects.open().exists(), "earlier jobs are done")
-
-
-@pytest.fixture
-def list_dog():
-    shelter = create_shelter(name="Haneul")
-
-    def make(colour, name="Bori"):
-        return dogs.create_dog(
-            shelter=shelter,
-            by=None,
-            fields={"name": name},
-            photos=[photo_of(colour)],
-            publish=True,
-        )
-
-    return make
-
-
-def search(colour):
-    return services.start_query(
-        file=photo_of(colour), owner=None, owner_key=uuid.uuid4().hex, filters=Filters()
-    )
-
-
-def is_answered(query):
-    return query.rankings.filter(ranked_at__isnull=False).exists()
-
-
-def is_in(dog, *states):
-    return lambda: dog.photos.filter(state__in=states or ["searchable"]).exists()
-
-
-def answer(query, within, seconds=10):
-    within(seconds, lambda: is_answered(query), "an answer")
-    return [match.dog for match in query.rankings.get().matches.adoptable()]
-
+pytestmark = pytest.mark.usefixtures("ready")
 
 # What is about processes and messages, and takes long, is tried with one database.
 with_sqlite = pytest.mark.parametrize("cluster", ["sqlite"], indirect=True)
-
-
-def newest_job(kind, subject):
-    return Job.objects.for_subject(kind, subject).first()
 
 
 def test_a_photo_in_look_alikes_out(list_dog, within):

@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import override
+from kombu.exceptions import ChannelError
 
 from ml import errors
 from portal.jobs import messages, services
@@ -262,3 +263,43 @@ def test_every_code_of_a_refused_photo_has_a_sentence():
             assert str(messages.sentence(code)).count(".") >= 2, code
         assert str(messages.sentence("never heard of")) == str(messages.UNKNOWN)
         assert "20 MB" in messages.sentence("file_too_large")
+
+
+class Broker:
+    """What `queue_declare(passive=True)` says of one: a number of messages, or an error."""
+
+    def __init__(self, said):
+        self.said = said
+        self.default_channel = self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def queue_declare(self, queue, passive):
+        assert passive
+        if isinstance(self.said, Exception):
+            raise self.said
+        return type("Declared", (), {"message_count": self.said})
+
+
+@pytest.mark.parametrize(
+    ("said", "resent"),
+    [(0, 3), (2, 0), (ChannelError("no such queue"), 3), (OSError("away"), 0)],
+)
+def test_a_backlog_without_messages_is_sent_again_soon(monkeypatch, said, resent):
+    for number in range(3):
+        age(make(number), 11, "sent_at")
+    services.finish(job=running(9))
+    monkeypatch.setattr(services.app, "connection_or_acquire", lambda: Broker(said))
+    assert len(services.sweep().resent) == resent
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_times_from_a_clock_that_was_set_back_count_as_old(seconds):
+    lost, waits = running(1), make(2)
+    age(lost, seconds, "heartbeat_at")
+    age(waits, seconds, "sent_at")
+    assert set(services.sweep().resent) == {lost, waits}
