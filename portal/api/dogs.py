@@ -28,6 +28,7 @@ from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, 
 from portal.matching.models import Keypoints
 from portal.matching.proportions import proportions
 from portal.matching.queries import active_version
+from portal.media import photo_address
 from portal.shelters.models import Shelter
 
 DESCRIPTION_LETTERS = 5000
@@ -94,10 +95,14 @@ class PhotoSerializer(serializers.Serializer[Any]):
         ref_name = "Photo"
 
     def get_full(self, photo: Photo) -> str:
-        return address(self.context, "photo", photo.name, "full") if photo.image else ""
+        return self.address(photo, "full")
 
     def get_thumbnail(self, photo: Photo) -> str:
-        return address(self.context, "photo", photo.name, "thumb") if photo.image else ""
+        return self.address(photo, "thumb")
+
+    def address(self, photo: Photo, size: str) -> str:
+        request: HttpRequest = self.context["request"]
+        return request.build_absolute_uri(photo_address(photo, size)) if photo.image else ""
 
     @extend_schema_field(SeenSerializer(allow_null=True))
     def get_seen(self, photo: Photo) -> Any:

@@ -26,7 +26,7 @@ def linked_data(dog: Dog, picture: str) -> SafeString:
             "additionalType": "http://www.wikidata.org/entity/Q144",
             "name": dog.name,
             "description": dog.description or facts_line(dog),
-            **({"image": f"{settings.SITE_URL}{picture}"} if picture else {}),
+            **({"image": urljoin(settings.SITE_URL, picture)} if picture else {}),
         },
         "provider": {
             "@type": "AnimalShelter",

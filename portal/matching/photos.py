@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from portal.dogs.models import Photo
 from portal.matching.models import Query
+from portal.media import is_signed
 
 PUBLIC = "public, max-age=31536000, immutable"
 PRIVATE = "private, no-store"
@@ -32,7 +33,7 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
     found = photos.visible_to(AnonymousUser()).first()
     caching = PUBLIC
     if found is None:
-        found = get_object_or_404(photos.visible_to(request.user))
+        found = get_object_or_404(photos if is_signed(request) else photos.visible_to(request.user))
         caching = PRIVATE
     stored = {"full": found.image.name, "thumb": found.thumbnail.name, **(found.variants or {})}
     return picture(stored.get(size) or found.image.name, caching)
@@ -40,7 +41,8 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
 
 @require_safe
 def query_photo(request: HttpRequest, query_id: uuid.UUID) -> HttpResponseBase:
-    query = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
+    queries = Query.objects.current() if is_signed(request) else Query.objects.owned_by(request)
+    query = get_object_or_404(queries, pk=query_id)
     kind = None if query.image else upload_type(query)
     if kind:
         return picture(query.upload.name, PRIVATE, kind)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import segno
 from django.conf import settings
@@ -39,6 +40,7 @@ from portal.matching.models import Match, Query
 from portal.matching.overlays import photo_overlays, query_overlay
 from portal.matching.photos import can_be_shown
 from portal.matching.progress import Progress
+from portal.media import photo_address, query_photo_address
 from portal.shelters.models import Shelter
 from portal.throttles import Uploads
 
@@ -204,12 +206,12 @@ def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpRespo
     sides = [
         {
             "label": _("Your photo"),
-            "url": reverse("query_photo", args=[found.pk]) if can_be_shown(found) else "",
+            "url": query_photo_address(found.pk) if can_be_shown(found) else "",
             "overlay": query_overlay(found),
         },
         {
             "label": dog.name,
-            "url": reverse("photo", args=[photo.name, "full"]) if photo else "",
+            "url": photo_address(photo, "full") if photo else "",
             "overlay": overlays.get(photo.pk) if photo else None,
         },
     ]
@@ -262,7 +264,7 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
     unknown = [badge for badge in presentation.temperament(found) if badge.answer == "unknown"]
     photos = presentation.searchable_first(found)
     overlays = photo_overlays(photos)
-    cover = reverse("photo", args=[photos[0].name, "full"]) if photos else ""
+    cover = photo_address(photos[0], "full") if photos else ""
     context = {
         "dog": found,
         "pictures": [{"photo": p, "overlay": overlays.get(p.pk)} for p in photos],
@@ -274,7 +276,7 @@ def dog(request: HttpRequest, slug: str) -> HttpResponse:
         "neutered": presentation.yes_no(found.neutered),
         "partner": partner_of(request, found),
         "linked_data": linked_data(found, cover),
-        "cover": f"{settings.SITE_URL}{cover}" if cover else "",
+        "cover": urljoin(settings.SITE_URL, cover) if cover else "",
         "site": settings.SITE_URL,
         "place": place_on_map(found.shelter),
         "can_edit": Dog.objects.editable_by(request.user).filter(pk=found.pk).exists(),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from csp.decorators import csp_replace
 from django.conf import settings
@@ -35,6 +36,7 @@ from portal.dogs.models import Dog
 from portal.dogs.words import facts_line
 from portal.matching import presentation
 from portal.matching.filters import Filters
+from portal.media import photo_address
 from portal.shelters.models import Shelter
 
 MOST_EMBEDDED, EMBEDDED = 48, 12
@@ -154,7 +156,7 @@ class NewDogs(Feed):
         photo = presentation.first_photo(dog)
         if photo is None:
             return []
-        address = f"{settings.SITE_URL}{reverse('photo', args=[photo.name, 'full'])}"
+        address = urljoin(settings.SITE_URL, photo_address(photo, "full"))
         try:
             size = photo.image.size
         except OSError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .environment import DATA_DIR, EMBEDDED, env
+from .web import MEDIA_ORIGIN
 
 __all__ = [
     "ALLOWED_HOSTS",
@@ -74,7 +75,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         # A chosen photo is shown from memory before it is uploaded.
-        "img-src": ["'self'", "blob:", "data:"],
+        "img-src": ["'self'", "blob:", "data:", *filter(None, [MEDIA_ORIGIN])],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],

@@ -1,5 +1,9 @@
 """Applications, requests, templates, static files and private media."""
 
+import re
+
+from django.core.exceptions import ImproperlyConfigured
+
 from .environment import BASE_DIR, DATA_DIR, DEBUG, env
 
 __all__ = [
@@ -10,6 +14,7 @@ __all__ = [
     "FILE_UPLOAD_MAX_MEMORY_SIZE",
     "FORM_RENDERER",
     "INSTALLED_APPS",
+    "MEDIA_ORIGIN",
     "MEDIA_ROOT",
     "MIDDLEWARE",
     "ROOT_URLCONF",
@@ -62,6 +67,7 @@ MIDDLEWARE = [
     "portal.tracing.trace",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.media.only_photos",
     "portal.addresses.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -99,6 +105,13 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Where photos are asked for, for instance https://photos.pawkin.example; empty: the site itself.
+MEDIA_ORIGIN: str = env.str("MEDIA_ORIGIN", default="").rstrip("/")
+if MEDIA_ORIGIN and not re.fullmatch(r"https?://[^/?#@]+", MEDIA_ORIGIN):
+    raise ImproperlyConfigured(
+        f"MEDIA_ORIGIN is {MEDIA_ORIGIN}: give a scheme and a host, as in https://photos.example."
+    )
 
 # No MEDIA_URL: photos are private until a view says otherwise.
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(DATA_DIR / "media"))

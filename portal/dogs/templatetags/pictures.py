@@ -1,13 +1,14 @@
-"""`{% picture photo sizes=… %}`: a photo in the size and format that suits its reader."""
+"""`{% picture photo sizes=… %}`: a photo in the size and format that suits its reader; addresses of
+single pictures."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import template
-from django.urls import reverse
 
 from portal.dogs.models import Photo
+from portal.media import own_photo_address, photo_address, query_photo_address
 
 register = template.Library()
 
@@ -30,13 +31,13 @@ def picture(
     never shown larger than a card, so that its plain address is the thumbnail's."""
 
     def candidates(names: tuple[str, ...]) -> str:
-        return ", ".join(f"{address(photo, name)} {width(photo, name)}w" for name in names)
+        return ", ".join(f"{photo_address(photo, name)} {width(photo, name)}w" for name in names)
 
     varied = bool(photo.variants) and bool(photo.width)
     plain = ("thumb", "w960") if small else ("thumb", "w960", "full")
     return {
         "photo": photo,
-        "src": address(photo, "thumb" if small else "full"),
+        "src": photo_address(photo, "thumb" if small else "full"),
         "avif": candidates(AVIF) if varied else "",
         "srcset": candidates(plain) if varied else "",
         "sizes": sizes,
@@ -46,8 +47,9 @@ def picture(
     }
 
 
-def address(photo: Photo, name: str) -> str:
-    return reverse("photo", args=[photo.name, name])
+register.simple_tag(photo_address)
+register.simple_tag(own_photo_address)
+register.simple_tag(query_photo_address)
 
 
 def width(photo: Photo, name: str) -> int:

@@ -23,16 +23,19 @@ class QueryQuerySet(models.QuerySet["Query"]):
     def expired(self) -> QueryQuerySet:
         return self.filter(expires_at__lte=timezone.now())
 
+    def current(self) -> QueryQuerySet:
+        return self.filter(expires_at__gt=timezone.now())
+
     def owned_by(self, request: HttpRequest) -> QueryQuerySet:
         """Queries of this signed-in user or, for a visitor, of this browser session."""
         owned = Q(owner_key=request.session.session_key or "-")
         if request.user.is_authenticated:
             owned |= Q(owner=request.user)
-        return self.filter(owned, expires_at__gt=timezone.now())
+        return self.current().filter(owned)
 
     def owned_by_key(self, key: str) -> QueryQuerySet:
         """Queries of a caller without account and session, who showed this key."""
-        return self.filter(owner_key=key, expires_at__gt=timezone.now())
+        return self.current().filter(owner_key=key)
 
 
 class Query(models.Model):
