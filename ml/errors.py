@@ -30,7 +30,7 @@ class ImageRejected(PawkinError):
     """These bytes are not a photo that can be used.
 
     Codes: empty_file, file_too_large, not_an_image, unsupported_format, too_many_pixels,
-    image_too_small, truncated_image.
+    too_many_frames, image_too_small, truncated_image.
     """
 
 

@@ -57,11 +57,13 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may be: bytes of the file, pixels in all, pixels of the shorter side."""
+    """What an upload may be: bytes of the file, pixels in all, pixels of the shorter side, frames
+    of an animation or pictures in one file, of which only the first is ever decoded."""
 
     max_bytes: int = 20 * 1024 * 1024
     max_pixels: int = 50_000_000
     min_side: int = 64
+    max_frames: int = 1000
 
 
 DEFAULT_LIMITS = Limits()
@@ -174,6 +176,14 @@ def _open(data: bytes, limits: Limits) -> ImageFile.ImageFile:
             f"This photo is too small. Each side needs at least {limits.min_side} pixels.",
             f"{width} x {height}",
         )
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > limits.max_frames:
+        image.close()
+        raise ImageRejected(
+            "too_many_frames",
+            "This file is a film, not a photo. Please send a single photo.",
+            f"{frames} frames",
+        )
     return image
 
 
@@ -225,7 +235,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             values = values.clip(0, 65535)
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     # Converting to the same mode would copy.

@@ -24,7 +24,7 @@ from rest_framework.views import APIView
 
 from ml.errors import ImageRejected
 from portal.accounts.models import User
-from portal.addresses import has_nul
+from portal.addresses import has_foreign_charset, has_nul
 from portal.api import services
 from portal.api.models import ApiToken, IdempotencyKey
 from portal.api.permissions import Everyone
@@ -63,6 +63,8 @@ class Call(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if has_nul(request._request):
             raise exceptions.ParseError("An address cannot have a NUL in it.")
+        if has_foreign_charset(request._request):
+            raise exceptions.ParseError("Send text as UTF-8.")
         self._refuse_large(request)
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and "Idempotency-Key" in request.headers:

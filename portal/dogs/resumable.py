@@ -7,7 +7,6 @@ The last piece's answer says what came of the file.
 from __future__ import annotations
 
 import base64
-import binascii
 import uuid
 from typing import Any
 
@@ -55,7 +54,7 @@ def file_name(request: HttpRequest) -> str:
         if key == "filename":
             try:
                 return base64.b64decode(value).decode("utf-8", "replace").replace("\0", "")
-            except binascii.Error:
+            except ValueError:
                 return ""
     return ""
 

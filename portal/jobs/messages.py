@@ -30,6 +30,7 @@ SENTENCES: dict[str, StrPromise] = {
         _("This photo has more than {megapixels} megapixels. Please send a smaller version."),
         megapixels=DEFAULT_LIMITS.max_pixels // 1_000_000,
     ),
+    "too_many_frames": _("This file is a film, not a photo. Please send a single photo."),
     "image_too_small": format_lazy(
         _("This photo is too small. Each side needs at least {pixels} pixels."),
         pixels=DEFAULT_LIMITS.min_side,

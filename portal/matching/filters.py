@@ -441,7 +441,9 @@ def _date(text: str) -> str:
 
 def _words(text: str) -> str:
     """Words to look for, as they are stored: a few, with one space between them."""
-    return " ".join(unicodedata.normalize("NFC", text)[:WORDS_LETTERS].split()[:WORDS])
+    # PostgreSQL has no NUL in its texts.
+    text = unicodedata.normalize("NFC", text).replace("\0", " ")
+    return " ".join(text[:WORDS_LETTERS].split()[:WORDS])
 
 
 def _one_of(known: Any, value: str) -> str:
@@ -454,6 +456,7 @@ def _some_of(known: list[str], values: list[str]) -> tuple[str, ...]:
 
 
 def _existing(model: type[Shelter] | type[Breed], slugs: list[str]) -> tuple[str, ...]:
+    slugs = [slug for slug in slugs if "\0" not in slug]
     if not slugs:
         return ()
     return tuple(

@@ -324,6 +324,46 @@ def test_pixel_limit_is_exact() -> None:
     assert code_of(data, limits=Limits(max_pixels=9_999)) == "too_many_pixels"
 
 
+def test_a_png_is_probed_without_its_pixels() -> None:
+    """Pillow decodes all of them to see whether EXIF stands behind; a web process may not."""
+    script = (
+        "import resource, sys\n"
+        "from ml.images import probe\n"
+        "data = sys.stdin.buffer.read()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "info = probe(data)\n"
+        "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
+        "print(info.width, grown < 20_000)\n"
+    )
+    data = saved(Image.new("RGB", (6000, 5000)), "PNG", compress_level=1)
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=data, capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == [b"6000", b"True"]
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_them() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(scene(), "PNG", exif=exif)
+    start = data.index(b"eXIf") - 4
+    length = 12 + struct.unpack_from(">I", data, start)[0]
+    block, rest = data[start : start + length], data[:start] + data[start + length :]
+    moved = rest[:-12] + block + rest[-12:]
+    assert corners(load(moved)) == corners(load(data)) == SHOWN[6]
+    assert probe(moved).width == 120
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "MPO", "HEIF"])
+def test_too_many_frames(format: str) -> None:
+    frames = [Image.new("RGB", (80, 80), (shade, 0, 0)) for shade in (0, 80, 160, 240)]
+    data = saved(scene(80, 80), format, save_all=True, append_images=frames)
+    assert load(data, Limits(max_frames=5)).shape == (80, 80, 3)
+    assert code_of(data, limits=Limits(max_frames=4)) == "too_many_frames"
+    with pytest.raises(ImageRejected):
+        probe(data, Limits(max_frames=4))
+
+
 def test_import_is_light() -> None:
     script = (
         "import sys, ml.images, ml.errors\n"
