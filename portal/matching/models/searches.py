@@ -59,10 +59,16 @@ class Query(models.Model):
         blank=True,
         related_name="queries",
     )
-    purpose = models.CharField(max_length=12, choices=Purpose, default=Purpose.SEARCH)
-    subject = models.CharField(max_length=16, choices=Subject, default=Subject.DOG)
+    purpose = models.CharField(
+        max_length=12, choices=Purpose, default=Purpose.SEARCH, db_default="search"
+    )
+    subject = models.CharField(
+        max_length=16, choices=Subject, default=Subject.DOG, db_default="dog"
+    )
     lost = models.BooleanField(
-        default=False, help_text="somebody's own dog: compared with all dogs in shelters"
+        default=False,
+        db_default=False,
+        help_text="somebody's own dog: compared with all dogs in shelters",
     )
     face = models.JSONField(
         null=True, help_text="a person's face as ratios by name: all that is kept of it"
