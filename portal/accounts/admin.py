@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from portal.accounts.models import User
+from portal.accounts.models import AuditEvent, User
 
 # Roles are memberships and superusers; groups would promise rights that nothing looks at.
 admin.site.unregister(Group)
@@ -50,3 +50,22 @@ class Users(UserAdmin, ModelAdmin):
 
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = []
+
+
+@admin.register(AuditEvent)
+class AuditEvents(ModelAdmin):
+    """To be read and nothing else."""
+
+    list_display = ["at", "action", "by", "about", "request"]
+    list_filter = ["action"]
+    search_fields = ["about", "by__email", "request"]
+    list_select_related = ["by"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
+        return False

@@ -55,3 +55,37 @@ class User(AbstractUser):
     @property
     def is_admin(self) -> bool:
         return self.is_active and self.is_superuser
+
+
+class AuditEvent(models.Model):
+    """One thing that somebody did; written by `portal.accounts.audit` and never changed."""
+
+    class Action(models.TextChoices):
+        LOGGED_IN = "logged_in", _("logged in")
+        LOGIN_FAILED = "login_failed", _("wrong password")
+        PASSWORD_SET = "password_set", _("password set")
+        ACCOUNT_EXPORTED = "account_exported", _("copy of the account taken")
+        ACCOUNT_ERASED = "account_erased", _("account erased")
+        MEMBER_ADDED = "member_added", _("member added")
+        MEMBER_REMOVED = "member_removed", _("member removed")
+        INVITED = "invited", _("invited")
+        TOKEN_MADE = "token_made", _("token made")
+        TOKEN_REVOKED = "token_revoked", _("token revoked")
+        REINDEX_BEGUN = "reindex_begun", _("reindex begun")
+        REINDEX_CANCELLED = "reindex_cancelled", _("reindex cancelled")
+        VERSION_ACTIVATED = "version_activated", _("models switched")
+        RETENTION_SET = "retention_set", _("retention set")
+        BACKUP_MADE = "backup_made", _("backup made")
+        RESTORED = "restored", _("restored from a backup")
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    action = models.CharField(_("action"), max_length=24, choices=Action)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    about = models.CharField(_("about"), max_length=200, blank=True)
+    request = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.about}"

@@ -59,6 +59,7 @@ KEPT = frozenset(
         "account.EmailAddress",
         "mfa.Authenticator",
         "accounts.User",
+        "accounts.AuditEvent",
         "shelters.Shelter",
         "shelters.Membership",
         "shelters.Invitation",

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from ml.errors import PawkinError
+from portal.accounts import audit
 from portal.accounts.models import User
 from portal.api.models import ApiToken
 from portal.dogs.models import PartialUpload
@@ -22,7 +23,8 @@ class LeavingRefused(PawkinError):
 
 
 def export_of(user: User) -> dict[str, Any]:
-    """Plain values by name, for a JSON file."""
+    """Plain values by name, for a JSON file; that it was taken is noted."""
+    audit.note(action=audit.Action.ACCOUNT_EXPORTED, by=user)
     enquiries = Enquiry.objects.filter(user=user).select_related("dog", "shelter")
     return {
         "account": {
@@ -77,4 +79,5 @@ def erase_account(*, user: User) -> None:
     discard(uploads=PartialUpload.objects.filter(owner=user))
     for saved in SavedSearch.objects.filter(owner=user):
         services.delete_search(saved=saved)
+    audit.note(action=audit.Action.ACCOUNT_ERASED, by=None, about=f"user {user.pk}")
     user.delete()

@@ -96,7 +96,7 @@ class ActivateVersion(Call):
         """Lets this version answer from the next search on, forward or back. 409 while photos are
         missing for it."""
         version = get_object_or_404(ModelVersion, pk=version_id)
-        services.activate_version(version=version)
+        services.activate_version(version=version, by=self.caller())
         return Response(VersionSerializer(version).data)
 
 
@@ -136,7 +136,9 @@ class Reindex(Call):
         job = Job.objects.open().filter(kind=Job.Kind.REINDEX).first()
         if job is None:
             raise NotFound
-        services.cancel_reindex(version=get_object_or_404(ModelVersion, pk=job.subject))
+        services.cancel_reindex(
+            version=get_object_or_404(ModelVersion, pk=job.subject), by=self.caller()
+        )
         return Response(status=204)
 
 

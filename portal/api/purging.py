@@ -6,6 +6,7 @@ from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from portal.accounts.audit import forget_events
 from portal.api.services import forget_calls
 from portal.dogs.pieces import expire_uploads
 from portal.enquiries.services import forget_unconfirmed
@@ -26,6 +27,7 @@ def purge_expired() -> dict[str, int]:
         "predictions": forget_predictions(),
         "answers_to_calls": forget_calls(),
         "sessions": forget_sessions(),
+        "audit_events": forget_events(),
     }
 
 

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ml.errors import PawkinError
+from portal.accounts import audit
 from portal.accounts.models import User
 from portal.api.models import ApiToken, IdempotencyKey
 from portal.shelters.models import Shelter
@@ -27,6 +28,7 @@ class CallConflict(PawkinError):
     """Codes: idempotency_key_reused, idempotency_in_progress."""
 
 
+@transaction.atomic
 def create_token(
     *,
     user: User,
@@ -46,11 +48,15 @@ def create_token(
         hint=secret[:8],
         expires_at=expires_at,
     )
+    audit.note(action=audit.Action.TOKEN_MADE, by=user, about=f"{name}: {', '.join(token.scopes)}")
     return token, secret
 
 
+@transaction.atomic
 def revoke_token(*, token: ApiToken) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    valid = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
+    if valid.update(revoked_at=timezone.now()):
+        audit.note(action=audit.Action.TOKEN_REVOKED, by=token.user, about=token.name)
 
 
 def touch_token(*, token: ApiToken) -> None:

@@ -122,7 +122,7 @@ def reindex(request: SignedInRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def reindex_cancel(request: SignedInRequest, version_id: int) -> HttpResponse:
-    services.cancel_reindex(version=get_object_or_404(ModelVersion, pk=version_id))
+    services.cancel_reindex(version=get_object_or_404(ModelVersion, pk=version_id), by=request.user)
     return answer_versions(request)
 
 
@@ -148,7 +148,7 @@ def reindex_resume(request: SignedInRequest, version_id: int) -> HttpResponse:
 def version_activate(request: SignedInRequest, version_id: int) -> HttpResponse:
     version = get_object_or_404(ModelVersion, pk=version_id)
     try:
-        services.activate_version(version=version)
+        services.activate_version(version=version, by=request.user)
     except services.VersionConflict as conflict:
         messages.error(request, sentence(conflict.code))
     else:
@@ -274,7 +274,9 @@ def job_retry(request: SignedInRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_cancel(request: SignedInRequest, job_id: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Job, pk=job_id)
     if job.kind == Job.Kind.REINDEX and job.is_open:
-        services.cancel_reindex(version=get_object_or_404(ModelVersion, pk=job.subject))
+        services.cancel_reindex(
+            version=get_object_or_404(ModelVersion, pk=job.subject), by=request.user
+        )
     elif not jobs_services.cancel(job=job):
         messages.error(request, _("This job had ended already."))
     return back_to_jobs(request)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts import audit
 from portal.accounts.access import start_page
 from portal.accounts.mail import send
 from portal.accounts.models import User
@@ -45,6 +46,18 @@ class Adapter(DefaultAccountAdapter):
         super().login(request, user)
         if key:
             claim_favourites(owner=user, owner_key=key)
+        audit.note(action=audit.Action.LOGGED_IN, by=user)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Noted of an account that there is; what else was tried is nobody's business."""
+        address = str(credentials.get("email", ""))
+        known = User.objects.filter(email__iexact=address).first()
+        if known is not None:
+            audit.note(action=audit.Action.LOGIN_FAILED, by=None, about=f"user {known.pk}")
+
+    def set_password(self, user: Any, password: str) -> None:
+        super().set_password(user, password)
+        audit.note(action=audit.Action.PASSWORD_SET, by=user)
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         user = request.user

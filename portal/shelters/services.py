@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from ml.errors import PawkinError
+from portal.accounts import audit
 from portal.accounts.mail import send
 from portal.accounts.models import User
 from portal.shelters.models import Invitation, Membership, Shelter
@@ -76,17 +77,23 @@ def update_shelter(
     return shelter
 
 
-def add_member(*, shelter: Shelter, user: User) -> Membership:
+@transaction.atomic
+def add_member(*, shelter: Shelter, user: User, by: User | None = None) -> Membership:
     """Lets this user edit the shelter's dogs; unchanged when they already may."""
-    membership, _ = Membership.objects.get_or_create(shelter=shelter, user=user)
+    membership, added = Membership.objects.get_or_create(shelter=shelter, user=user)
+    if added:
+        audit.note(action=audit.Action.MEMBER_ADDED, by=by, about=f"user {user.pk}, {shelter.slug}")
     return membership
 
 
-def remove_member(*, membership: Membership) -> None:
+@transaction.atomic
+def remove_member(*, membership: Membership, by: User | None = None) -> None:
     """Raises MembersRefused for the last one: a shelter without staff can't be reached."""
     others = Membership.objects.filter(shelter=membership.shelter_id).exclude(pk=membership.pk)
     if not others.exists():
         raise MembersRefused("last_member", "Invite somebody else first.", str(membership))
+    about = f"user {membership.user_id}, {membership.shelter.slug}"
+    audit.note(action=audit.Action.MEMBER_REMOVED, by=by, about=about)
     membership.delete()
 
 
@@ -102,6 +109,7 @@ def invite_member(*, shelter: Shelter, email: str, by: User, language: str) -> I
     invitation = Invitation.objects.create(
         shelter=shelter, email=email, by=by, expires_at=timezone.now() + INVITED_FOR
     )
+    audit.note(action=audit.Action.INVITED, by=by, about=shelter.slug)
     known = User.objects.filter(email__iexact=email).values_list("language", flat=True).first()
     transaction.on_commit(functools.partial(_send, invitation, known or language))
     return invitation
@@ -121,7 +129,7 @@ def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
         raise MembersRefused("other_address", "Log in with the invited address.", user.email)
     row.accepted_at = timezone.now()
     row.save(update_fields=["accepted_at"])
-    return add_member(shelter=row.shelter, user=user)
+    return add_member(shelter=row.shelter, user=user, by=row.by)
 
 
 def invitation_of(token: str) -> Invitation | None:

@@ -59,7 +59,7 @@ def remove(request: SignedInRequest, membership_id: int) -> HttpResponse:
     mine = Membership.objects.filter(shelter__in=Shelter.objects.staffed_by(request.user))
     membership = get_object_or_404(mine.select_related("user", "shelter"), pk=membership_id)
     try:
-        services.remove_member(membership=membership)
+        services.remove_member(membership=membership, by=request.user)
     except services.MembersRefused as refused:
         messages.error(request, sentence(refused.code))
     else:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from portal.accounts import audit
 from portal.accounts.models import User
 from portal.matching.models import Query, Retention, SavedSearch
-
-log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -34,5 +32,5 @@ def set_retention(
     SavedSearch.objects.filter(expires_at__gt=timezone.now() + days).update(
         expires_at=timezone.now() + days
     )
-    log.info("Retention is now %s, by user %s", row, by.pk if by else None)
+    audit.note(action=audit.Action.RETENTION_SET, by=by, about=row)
     return row

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ml.errors import PawkinError
+from portal.accounts import audit
 from portal.accounts.models import User
 from portal.dogs.models import Photo
 from portal.dogs.services import retry_photo
@@ -102,15 +103,16 @@ def request_reindex(
         version.state = ModelVersion.State.BUILDING
         version.save(update_fields=["state"])
     enqueue(kind=Job.Kind.REINDEX, subject=version.pk, queue=Job.Queue.BATCH)
-    log.info("Reindex with %s asked by user %s", version, by.pk if by else None)
+    audit.note(action=audit.Action.REINDEX_BEGUN, by=by, about=version)
     return version
 
 
 @transaction.atomic
-def cancel_reindex(*, version: ModelVersion) -> None:
+def cancel_reindex(*, version: ModelVersion, by: User | None = None) -> None:
     """Stops at the next photo batch; what was stored stays for another time."""
     cancel_all(kind=Job.Kind.REINDEX, subjects=[version.pk])
     _leave_building(version)
+    audit.note(action=audit.Action.REINDEX_CANCELLED, by=by, about=version)
 
 
 @transaction.atomic
@@ -130,8 +132,9 @@ def resume_reindex(*, version: ModelVersion) -> None:
 
 
 @transaction.atomic
-def activate_version(*, version: ModelVersion) -> None:
-    """Lets this version answer from the next search on, forward or back.
+def activate_version(*, version: ModelVersion, by: User | None = None) -> None:
+    """Lets this version answer from the next search on, forward or back; `by` nobody: a worker,
+    when it has built it.
 
     Raises VersionConflict while photos are missing for it, which is checked in the same
     transaction: nobody can list a photo between the check and the switch.
@@ -147,6 +150,7 @@ def activate_version(*, version: ModelVersion) -> None:
         )
     cancel_all(kind=Job.Kind.REINDEX, subjects=[version.pk])
     _make_active(version)
+    audit.note(action=audit.Action.VERSION_ACTIVATED, by=by, about=version)
 
 
 def retry_shelter(*, shelter: Shelter) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.accounts import audit
 from portal.api.backups import BackupRefused, check_backup, make_backup
 
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from refused
         except OSError as error:
             raise CommandError(f"The backup could not be written: {error}") from error
+        audit.note(action=audit.Action.BACKUP_MADE, by=None, about=file.name)
         rows = sum(summary.rows.values())
         self.stdout.write(f"{file}: {rows} rows, {summary.files} files.")
         if summary.missing:

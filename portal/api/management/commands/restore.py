@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.accounts import audit
 from portal.api.backups import BackupRefused, restore_backup
 
 
@@ -25,5 +26,6 @@ class Command(BaseCommand):
             summary = restore_backup(file)
         except BackupRefused as refused:
             raise CommandError(str(refused)) from refused
+        audit.note(action=audit.Action.RESTORED, by=None, about=file.name)
         rows = sum(summary.rows.values())
         self.stdout.write(f"Restored {rows} rows and {summary.files} files.")
