@@ -1,0 +1,45 @@
+"""A backup made while everything runs fills a new installation, which finds the same dogs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import end_to_end
+from benchmarks.content import images
+from benchmarks.installation import ROOT, Installation
+
+
+def names(answer: end_to_end.Answer) -> list[str]:
+    """The dogs of an answer, most alike first."""
+    return list(dict.fromkeys(re.findall(r'href="/dogs/([^/"]+)/', answer.text)))
+
+
+def test_a_new_installation_filled_from_a_backup_finds_the_same_dogs(
+    live_stack: Installation,
+    drawn_dogs: Path,
+    temporary: Path,
+    compiled_models: dict[str, str],
+) -> None:
+    photo = images(drawn_dogs)[0]
+    before = end_to_end.search(live_stack.url, photo)
+    assert before.outcome == "matches"
+    path = temporary / "pawkin.tar"
+    assert "rows" in live_stack.manage("backup", str(path))
+    assert "is whole" in live_stack.manage("backup", str(path), "--check")
+
+    data = temporary / "restored"
+    environment = live_stack.environment | {"PAWKIN_DATA": str(data), "PAWKIN_EMBEDDED": "true"}
+    for command in (["migrate", "--verbosity", "0"], ["restore", str(path)]):
+        result = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+    with Installation(data, "--port", "0", "--no-demo", **compiled_models) as restored:
+        after = end_to_end.search(restored.url, photo)
+        assert after.outcome == "matches"
+        assert names(after) == names(before)
+        assert names(before)
