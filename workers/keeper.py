@@ -7,7 +7,10 @@ later; it never ends the worker.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -24,6 +27,10 @@ from workers import memory
 from workers.runtime import runtime
 
 INTERVAL = 5.0
+# A sweep comes every few seconds; a worker that hears nothing for so long while messages lie there
+# does not listen any more. So long it then has to end by itself.
+DEAF_SECONDS = 60.0
+ENDING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +45,12 @@ class Keeper:
         self._registered = False
         self._loader: threading.Thread | None = None
         self._stopped = threading.Event()
+        self._heard = time.monotonic()
+        self._ending: float | None = None
+
+    def heard(self) -> None:
+        """That a message has come."""
+        self._heard = time.monotonic()
 
     def start(self, *, worker: str, queue: str) -> None:
         """Begins to keep the worker of a queue; returns once its models are registered."""
@@ -60,6 +73,9 @@ class Keeper:
         job = self.job
         if job is not None:
             jobs.beat(job=job)
+            self.heard()
+        elif self._is_deaf():
+            self._end_worker()
         needed = self._needed()
         if self._loader is None or not self._loader.is_alive():
             missing = [version for version in needed if not runtime.has(version)]
@@ -81,6 +97,22 @@ class Keeper:
             memory=memory.held(),
             gpu_memory=memory.held_on_gpu(),
         )
+
+    def _is_deaf(self) -> bool:
+        silent = time.monotonic() - self._heard > DEAF_SECONDS
+        return silent and bool(jobs.messages_waiting(queue=self.queue))
+
+    def _end_worker(self) -> None:
+        """Asks the worker above this process to end, and ends it where it does not. Whoever started
+        it starts it again; nothing is lost, since messages are hints."""
+        now = time.monotonic()
+        if self._ending is None:
+            self._ending = now
+            log.critical("This worker takes no messages any more, and starts again")
+            os.kill(os.getppid(), signal.SIGTERM)
+        elif now - self._ending > ENDING_SECONDS:
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(1)
 
     def _is_ready(self) -> bool:
         """Whether a search could be answered at once; nobody waits for the batch queue's tasks."""

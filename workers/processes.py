@@ -8,20 +8,56 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from typing import Any
 
-from celery.signals import celeryd_after_setup, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    celeryd_after_setup,
+    celeryd_init,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from portal.jobs.models import Job
 
 # How far the batch worker steps back behind searches on the same machine.
 NICENESS = 10
+# A connection is dead when for 25 seconds nothing answers, not even the other machine's system;
+# where this system knows these options (tcp(7)).
+KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
 
 log = logging.getLogger(__name__)
 
 name = ""
 queue = ""
 alone = False
+
+
+@celeryd_init.connect
+def have_patience(conf: Any, **_: object) -> None:
+    """A worker waits for a broker that hangs, however long; only a connection that is dead ends.
+
+    Where the acknowledgement of a message runs into a time-out, kombu logs that and goes on, counts
+    the message as held for ever, and with one message at a time takes no other any more.
+    """
+    conf.broker_transport_options = {
+        **conf.broker_transport_options,
+        "socket_timeout": None,
+        "socket_keepalive": True,
+        "socket_keepalive_options": KEEPALIVE,
+    }
+
+
+@task_prerun.connect
+def note_message(**_: object) -> None:
+    from workers.keeper import keeper
+
+    keeper.heard()
 
 
 @celeryd_after_setup.connect

@@ -206,6 +206,20 @@ def reclaim(*, worker: str) -> SweepResult:
     return _recover(Job.objects.filter(state=Job.State.RUNNING, worker=worker))
 
 
+def messages_waiting(*, queue: str) -> int | None:
+    """How many messages the broker has for a queue's workers; None when it does not say."""
+    try:
+        with app.connection_or_acquire() as connection:
+            channel = connection.default_channel
+            return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        # Redis has no such list once its last message is gone.
+        return 0
+    except Exception as error:
+        log.warning("The broker does not say what it holds: %s", error)
+        return None
+
+
 def beat_worker(
     *, queue: str, ready: bool, memory: int | None = None, gpu_memory: int | None = None
 ) -> None:
@@ -272,15 +286,7 @@ def _is_emptied(queue: str) -> bool:
     """Whether jobs wait for whose messages the broker has none: it was restarted, or emptied."""
     if Job.objects.filter(queue=queue, state=Job.State.QUEUED).count() <= HELD_BY_WORKERS:
         return False
-    try:
-        with app.connection_or_acquire() as connection:
-            return not connection.default_channel.queue_declare(queue, passive=True).message_count
-    except ChannelError:
-        # Redis has no such list once its last message is gone.
-        return True
-    except Exception as error:
-        log.warning("The broker does not say what it holds: %s", error)
-        return False
+    return messages_waiting(queue=queue) == 0
 
 
 def _resend(job: Job, *, was: str) -> bool:

@@ -166,6 +166,39 @@ def test_a_broker_that_hangs_keeps_nobody_waiting(portal, list_dog, within):
 
 
 @with_sqlite
+def test_a_broker_that_hangs_while_a_child_is_killed(portal, list_dog, within):
+    """The message cannot be given back then; the worker takes the next one all the same."""
+    worker = portal.workers["interactive"]
+    before = worker.process.pid
+    slow = list_dog(SLOW)
+    within(10, Job.objects.filter(subject=slow.photos.get().pk, state="running").exists, "at work")
+    [redis] = [p for p in portal.processes if "redis-server" in str(p.args[0])]
+    os.kill(redis.pid, signal.SIGSTOP)
+    worker.child().kill()
+    time.sleep(4.5)
+    os.kill(redis.pid, signal.SIGCONT)
+    jobs.broker_absence.end()
+    red = list_dog(RED)
+    within(20, is_in(red), "the next photo is searchable")
+    within(20, is_in(slow), "so is the one that was being described")
+    assert worker.process.pid == before
+    assert described_once([*slow.photos.all(), *red.photos.all()])
+
+
+@with_sqlite
+def test_a_worker_that_takes_no_messages_ends_itself(portal, list_dog, within):
+    """Whatever the reason: here its process is stopped, and its child sees messages lie there."""
+    worker = portal.workers["interactive"]
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    dog = list_dog(RED)
+    status = worker.process.wait(timeout=60)
+    assert status in (-signal.SIGKILL, -signal.SIGTERM, 0)
+    worker.start()
+    within(30, is_in(dog), "the photo is searchable after all")
+    assert described_once(dog.photos.all())
+
+
+@with_sqlite
 def test_a_broker_that_is_killed(portal, list_dog, within):
     worker = portal.workers["interactive"]
     [redis] = [p for p in portal.processes if "redis-server" in str(p.args[0])]
