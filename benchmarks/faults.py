@@ -31,7 +31,7 @@ from benchmarks.installation import Installation
 CALL_SECONDS = 60
 GIVE_UP_SECONDS = 300
 PAUSE_SECONDS = 0.2
-# What a killed process leaves of a call is done anew after two minutes (portal/api/services.py).
+# What a killed process leaves of a call is done anew after half a minute (portal/api/services.py).
 AGAIN = frozenset({409, 429, 500, 502, 503, 504})
 VICTIMS = ("interactive", "batch", "interactive", "web", "interactive", "scheduler")
 # A broker that answers nobody for so long.

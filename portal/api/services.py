@@ -20,8 +20,9 @@ from portal.shelters.models import Shelter
 PREFIX = "pk_"
 USED_EVERY = timedelta(minutes=1)
 ANSWERS_KEPT = timedelta(hours=24)
-# A call at work for longer has lost its process.
-GIVEN_UP_AFTER = timedelta(minutes=2)
+# A call at work for longer has lost its process. One that is only slow, and is repeated meanwhile,
+# finds its row gone at its end, and all that it did is undone.
+GIVEN_UP_AFTER = timedelta(seconds=30)
 
 
 class CallConflict(PawkinError):

@@ -172,6 +172,23 @@ def test_a_call_that_was_killed_is_done_once_when_it_is_repeated(
     assert Dog.objects.count() == 1
 
 
+def test_a_slow_call_whose_place_was_taken_undoes_what_it_did(caller, member, shelter, monkeypatch):
+    client, headers = caller(member, "write"), {"Idempotency-Key": "k"}
+    end = services.end_call
+
+    def overtaken(**values):
+        """Its time was over, and the same call was begun anew elsewhere."""
+        IdempotencyKey.objects.all().delete()
+        end(**values)
+
+    monkeypatch.setattr("portal.api.services.end_call", overtaken)
+    client.raise_request_exception = False
+    dog = {"shelter": shelter.slug, "name": "Bori"}
+    answer = client.post("/api/v1/dogs/", dog, "application/json", headers=headers)
+    assert answer.status_code == 500
+    assert not Dog.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("call", "status", "code"),
     [
