@@ -47,6 +47,7 @@ class Keeper:
         self._stopped = threading.Event()
         self._heard = time.monotonic()
         self._ending: float | None = None
+        self._parent = 0
 
     def heard(self) -> None:
         """That a message has come."""
@@ -55,6 +56,7 @@ class Keeper:
     def start(self, *, worker: str, queue: str) -> None:
         """Begins to keep the worker of a queue; returns once its models are registered."""
         self.worker, self.queue = worker, queue
+        self._parent = os.getppid()
         self._try(self._register)
         threading.Thread(target=self._run, name="keeper", daemon=True).start()
 
@@ -106,12 +108,15 @@ class Keeper:
         """Asks the worker above this process to end, and ends it where it does not. Whoever started
         it starts it again; nothing is lost, since messages are hints."""
         now = time.monotonic()
+        if os.getppid() != self._parent:
+            # It ended without this process, which nobody will send anything any more.
+            os._exit(1)
         if self._ending is None:
             self._ending = now
             log.critical("This worker takes no messages any more, and starts again")
-            os.kill(os.getppid(), signal.SIGTERM)
+            os.kill(self._parent, signal.SIGTERM)
         elif now - self._ending > ENDING_SECONDS:
-            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(self._parent, signal.SIGKILL)
             os._exit(1)
 
     def _is_ready(self) -> bool:

@@ -88,7 +88,7 @@ def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path
         "import django; django.setup()\n"
         "from django.test import Client\n"
         "client = Client(headers={'host': 'pawkin.example'})\n"
-        "plain = client.get('/health/live')\n"
+        "plain = client.get('/browse/')\n"
         "print(plain.status_code, plain['Location'])\n"
         "answer = client.get('/health/live', headers={'X-Forwarded-Proto': 'https'})\n"
         "for name in ('Strict-Transport-Security', 'X-Frame-Options', 'X-Content-Type-Options',\n"
@@ -117,7 +117,7 @@ def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "301 https://pawkin.example/health/live"
+    assert lines[0] == "301 https://pawkin.example/browse/"
     assert lines[1:6] == ["max-age=31536000", "DENY", "nosniff", "same-origin", "same-origin"]
     policy = dict(part.strip().split(" ", 1) for part in lines[6].split(";"))
     assert policy["default-src"] == "'self'"
