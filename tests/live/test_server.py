@@ -72,9 +72,16 @@ def test_a_killed_program_starts_again(live_stack: Installation) -> None:
     before.kill()
     # The dead one's children answer a little longer, so an answer alone is no proof.
     eventually(lambda: replaced(live_stack, "web", before), within=30, what="another portal")
-    # It has bound the address once it has children.
-    eventually(lambda: live_stack.program("web").children(), within=60, what="its processes")
+    # Only then has it bound its address.
+    eventually(lambda: has_children(live_stack, "web"), within=60, what="its processes")
     eventually(lambda: live_stack.health().get("ready"), within=30, what="the portal is back")
+
+
+def has_children(stack: Installation, name: str) -> bool:
+    try:
+        return bool(stack.program(name).children())
+    except (LookupError, psutil.Error):
+        return False
 
 
 def replaced(stack: Installation, name: str, before: psutil.Process) -> bool:
