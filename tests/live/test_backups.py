@@ -1,9 +1,14 @@
-"""A backup made while everything runs fills a new installation, which finds the same dogs."""
+"""A backup made while everything runs fills a new installation, which finds the same dogs.
+
+It is made of SQLite and goes into PostgreSQL.
+"""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import psycopg
 
 from benchmarks import end_to_end
 from benchmarks.content import images
@@ -20,6 +25,7 @@ def test_a_new_installation_filled_from_a_backup_finds_the_same_dogs(
     drawn_dogs: Path,
     temporary: Path,
     compiled_models: dict[str, str],
+    postgres_url: str,
 ) -> None:
     photo = images(drawn_dogs)[0]
     before = end_to_end.search(live_stack.url, photo)
@@ -28,8 +34,12 @@ def test_a_new_installation_filled_from_a_backup_finds_the_same_dogs(
     assert "rows" in live_stack.manage("backup", str(path))
     assert "is whole" in live_stack.manage("backup", str(path), "--check")
 
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE restored")
     data = temporary / "restored"
-    environment = live_stack.environment | {"PAWKIN_DATA": str(data), "PAWKIN_EMBEDDED": "true"}
+    database = {"DATABASE_URL": postgres_url.replace("/postgres?", "/restored?")}
+    here = {"PAWKIN_DATA": str(data), "PAWKIN_EMBEDDED": "true"}
+    environment = live_stack.environment | here | database
     for command in (["migrate", "--verbosity", "0"], ["restore", str(path)]):
         result = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *command],
@@ -38,7 +48,8 @@ def test_a_new_installation_filled_from_a_backup_finds_the_same_dogs(
             text=True,
         )
         assert result.returncode == 0, result.stderr
-    with Installation(data, "--port", "0", "--no-demo", **compiled_models) as restored:
+    options = ("--port", "0", "--no-demo")
+    with Installation(data, *options, **compiled_models, **database) as restored:
         after = end_to_end.search(restored.url, photo)
         assert after.outcome == "matches"
         assert names(after) == names(before)
