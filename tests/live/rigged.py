@@ -62,5 +62,5 @@ def rig(**_: object) -> None:
     from workers import keeper, runtime
 
     runtime.load_analyser = lambda spec: Rigged()
-    keeper.DEAF_SECONDS, keeper.ENDING_SECONDS = 8.0, 4.0
+    keeper.DEAF_SECONDS, keeper.ENDING_SECONDS = 15.0, 4.0
     keeper.available = lambda directory: [spec(), spec("starter-mirror", "b")]

@@ -191,7 +191,7 @@ def test_a_worker_that_takes_no_messages_ends_itself(portal, list_dog, within):
     worker = portal.workers["interactive"]
     os.kill(worker.process.pid, signal.SIGSTOP)
     dog = list_dog(RED)
-    status = worker.process.wait(timeout=60)
+    status = worker.process.wait(timeout=90)
     assert status in (-signal.SIGKILL, -signal.SIGTERM, 0)
     worker.start()
     within(30, is_in(dog), "the photo is searchable after all")
