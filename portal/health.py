@@ -15,7 +15,6 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection
@@ -52,10 +51,8 @@ def broker_answers() -> bool:
 
 def database_state() -> dict[str, Any]:
     """What the rows say: workers by queue and the model version that answers searches."""
-    now = timezone.now()
     workers = dict.fromkeys(Job.Queue.values, "absent")
-    # A beat far ahead was written before the clock was set back.
-    for beat in WorkerHeartbeat.objects.filter(beat_at__range=(now - ALIVE, now + ALIVE)):
+    for beat in WorkerHeartbeat.objects.recent(ALIVE):
         workers[beat.queue] = "ready" if beat.ready else "starting"
     version = ModelVersion.objects.active().values("name", "fingerprint", "build").first()
     return {"workers": workers, "model": version}

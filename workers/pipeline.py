@@ -95,8 +95,9 @@ def do(job: Job) -> None:
 
 def sweep() -> None:
     """Sends lost jobs again and settles those that are lost for good."""
+    emptied = jobs.emptied_queues()
     with transaction.atomic():
-        settle(jobs.sweep().failed)
+        settle(jobs.sweep(emptied=emptied).failed)
 
 
 def reclaim(worker: str) -> None:

@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from portal.accounts.models import AuditEvent, User
+from portal.rows.readonly import ReadOnly
 
 # Roles are memberships and superusers; groups would promise rights that nothing looks at.
 admin.site.unregister(Group)
@@ -53,19 +54,8 @@ class Users(UserAdmin, ModelAdmin):
 
 
 @admin.register(AuditEvent)
-class AuditEvents(ModelAdmin):
-    """To be read and nothing else."""
-
+class AuditEvents(ReadOnly, ModelAdmin):
     list_display = ["at", "action", "by", "about", "request"]
     list_filter = ["action"]
     search_fields = ["about", "by__email", "request"]
     list_select_related = ["by"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False

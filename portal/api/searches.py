@@ -26,6 +26,7 @@ from portal.api.calls import Call, refuse_unknown
 from portal.api.dogs import DogSerializer, PhotoSerializer, SeenSerializer, seen, seen_in, told
 from portal.api.permissions import Searching
 from portal.api.problems import of_code, problem
+from portal.api.services import forget_calls
 from portal.api.wishes import NAMES, WishesSerializer, read_wishes
 from portal.dogs.models import Dog, Photo
 from portal.jobs.messages import sentence
@@ -177,6 +178,7 @@ class OneSearch(Call):
         if isinstance(query, Response):
             return query
         services.delete_query(query=query)
+        forget_calls()
         return Response(status=204)
 
 

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from ml.errors import PawkinError
 from portal.accounts import audit
 from portal.accounts.models import User
 from portal.api.models import ApiToken, IdempotencyKey
+from portal.matching.models import Query
+from portal.matching.queries import retention
 from portal.shelters.models import Shelter
 
 PREFIX = "pk_"
@@ -104,6 +107,14 @@ def end_call(*, row: IdempotencyKey, status: int, body: Any, location: str) -> N
 
 
 def forget_calls() -> int:
-    """Deletes answers older than a day; the number of them."""
-    before = timezone.now() - ANSWERS_KEPT
-    return IdempotencyKey.objects.filter(created_at__lt=before).delete()[0]
+    """Deletes answers that are a day old, or as old as a photo may become, and those that tell of
+    searches which are gone; the number of them."""
+    kept = min(ANSWERS_KEPT, timedelta(hours=retention().query_hours))
+    answers = IdempotencyKey.objects.all()
+    old = answers.filter(created_at__lt=timezone.now() - kept).delete()[0]
+    told = answers.filter(location__startswith=reverse("api:searches"))
+    rows = told.values_list("pk", "location")
+    searches = {location.rstrip("/").rpartition("/")[2]: pk for pk, location in rows}
+    there = Query.objects.filter(pk__in=searches).values_list("pk", flat=True)
+    gone = searches.keys() - {str(pk) for pk in there}
+    return old + answers.filter(pk__in=[searches[search] for search in gone]).delete()[0]

@@ -1,23 +1,10 @@
 """Dogs and photos to look at. Their writes go through services, so nothing is changed here."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from portal.dogs.models import Breed, Dog, Photo, TemperamentValue
-
-
-class ReadOnly(admin.options.BaseModelAdmin):
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from portal.rows.readonly import ReadOnly
 
 
 @admin.register(Breed)

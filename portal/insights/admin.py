@@ -3,9 +3,9 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from portal.dogs.admin import ReadOnly
 from portal.jobs.models import Job, WorkerHeartbeat
 from portal.matching.models import ModelVersion
+from portal.rows.readonly import ReadOnly
 
 
 @admin.register(Job)

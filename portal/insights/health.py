@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q
 from django.db.models.functions import TruncHour
@@ -141,3 +142,9 @@ def last_day(now: datetime | None = None) -> list[Hour]:
         else Hour(hour, 0, 0, None)
         for hour in hours
     ]
+
+
+def counts(model: Any, field: str, choices: Any) -> list[tuple[str, str, int]]:
+    """Value, word and number of rows for every choice."""
+    found = dict(model.objects.order_by().values_list(field).annotate(Count("pk")))
+    return [(choice.value, str(choice.label), found.get(choice.value, 0)) for choice in choices]

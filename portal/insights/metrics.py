@@ -67,13 +67,12 @@ class Rows(Collector):
         yield from queues(now)
         yield from workers(now)
         yield from times(now)
-        yield gauge(
-            "photos",
-            "Photos of listed dogs by state.",
-            ["state"],
-            counts(Photo, "state", Photo.State.values),
-        )
-        yield gauge("dogs", "Dogs by status.", ["status"], counts(Dog, "status", Dog.Status.values))
+        for name, about, label, model, choices in (
+            ("photos", "Photos of listed dogs by state.", "state", Photo, Photo.State),
+            ("dogs", "Dogs by status.", "status", Dog, Dog.Status),
+        ):
+            found = health.counts(model, label, choices)
+            yield gauge(name, about, [label], [(value, number) for value, _word, number in found])
         yield from versions()
 
 
@@ -87,12 +86,6 @@ def gauge(
             told = label if isinstance(label, tuple) else (label,)
             family.add_metric([str(one) for one in told], value)
     return family
-
-
-def counts(model: Any, field: str, values: Iterable[str]) -> list[tuple[str, float]]:
-    """Rows by every value of a field, zeros included."""
-    found = dict(model.objects.order_by().values_list(field).annotate(Count("pk")))
-    return [(value, found.get(value, 0)) for value in values]
 
 
 def queues(now: datetime) -> Iterator[GaugeMetricFamily]:

@@ -53,17 +53,11 @@ def overview(request: SignedInRequest) -> HttpResponse:
             "failed_today": sum(failure.today for failure in failures),
             "failed_before": sum(failure.before for failure in failures),
             "charts": [jobs_chart(hours), wait_chart(hours)],
-            "dogs": counts(Dog, "status", Dog.Status),
-            "photos": counts(Photo, "state", Photo.State),
+            "dogs": health.counts(Dog, "status", Dog.Status),
+            "photos": health.counts(Photo, "state", Photo.State),
             **versions_context(),
         },
     )
-
-
-def counts(model: Any, field: str, choices: Any) -> list[tuple[str, str, int]]:
-    """Value, word and number of rows for every choice."""
-    found = dict(model.objects.order_by().values_list(field).annotate(Count("pk")))
-    return [(choice.value, str(choice.label), found.get(choice.value, 0)) for choice in choices]
 
 
 def versions_context() -> dict[str, Any]:

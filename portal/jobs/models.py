@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -105,6 +107,14 @@ class Job(models.Model):
         return self.is_open and self.kind == self.Kind.REINDEX
 
 
+class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
+    def recent(self, span: timedelta) -> WorkerHeartbeatQuerySet:
+        """Heard of within this time. A beat as far ahead was written before the clock was set back
+        and says nothing."""
+        now = timezone.now()
+        return self.filter(beat_at__range=(now - span, now + span))
+
+
 class WorkerHeartbeat(models.Model):
     """When the worker of a queue last said that it is alive; `ready` once its models are loaded.
 
@@ -116,6 +126,8 @@ class WorkerHeartbeat(models.Model):
     ready = models.BooleanField(default=False)
     memory_bytes = models.PositiveBigIntegerField(null=True)
     gpu_memory_bytes = models.PositiveBigIntegerField(null=True)
+
+    objects = WorkerHeartbeatQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.queue} {self.beat_at:%H:%M:%S}"

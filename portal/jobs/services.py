@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -174,12 +175,20 @@ def forget(*, kinds: Iterable[str], older_than: timedelta) -> int:
     return ended.delete()[0]
 
 
+def emptied_queues() -> set[str]:
+    """Queues whose jobs wait while the broker, restarted or emptied, has no message for them.
+
+    Asks the broker, so it is never called within a transaction.
+    """
+    return {queue for queue in Job.Queue.values if _is_emptied(queue)}
+
+
 @transaction.atomic
-def sweep() -> SweepResult:
+def sweep(*, emptied: Collection[str] = ()) -> SweepResult:
     """Sends open jobs again that nobody works on, and fails those that lost three workers.
 
-    Any number of sweepers may run at once. One transaction: a caller that must follow up failures
-    wraps its own around this.
+    `emptied` names queues whose messages are lost for sure. Any number of sweepers may run at once.
+    One transaction: a caller that must follow up failures wraps its own around this.
     """
     now = timezone.now()
     lost = Q()
@@ -187,7 +196,7 @@ def sweep() -> SweepResult:
         lost |= Q(queue=queue) & _beyond("heartbeat_at", now, patience)
     result = _recover(Job.objects.filter(lost, state=Job.State.RUNNING))
     for queue in Job.Queue.values:
-        busy = _is_busy(queue) and not _is_emptied(queue)
+        busy = _is_busy(queue) and queue not in emptied
         patience = RESEND_WHEN_BUSY if busy else RESEND_WHEN_IDLE
         unsent = Q(sent_at__isnull=True) | _beyond("sent_at", now, patience)
         waiting = Job.objects.filter(unsent, queue=queue, state=Job.State.QUEUED)
@@ -209,7 +218,10 @@ def reclaim(*, worker: str) -> SweepResult:
 def messages_waiting(*, queue: str) -> int | None:
     """How many messages the broker has for a queue's workers; None when it does not say."""
     try:
-        with app.connection_or_acquire() as connection:
+        # Of its own: a worker's connection waits for a broker that hangs, and who asks must not.
+        with app.connection(
+            transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS
+        ) as connection:
             channel = connection.default_channel
             return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:
@@ -283,7 +295,6 @@ def _is_busy(queue: str) -> bool:
 
 
 def _is_emptied(queue: str) -> bool:
-    """Whether jobs wait for whose messages the broker has none: it was restarted, or emptied."""
     if Job.objects.filter(queue=queue, state=Job.State.QUEUED).count() <= HELD_BY_WORKERS:
         return False
     return messages_waiting(queue=queue) == 0

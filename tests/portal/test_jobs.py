@@ -293,8 +293,8 @@ def test_a_backlog_without_messages_is_sent_again_soon(monkeypatch, said, resent
     for number in range(3):
         age(make(number), 11, "sent_at")
     services.finish(job=running(9))
-    monkeypatch.setattr(services.app, "connection_or_acquire", lambda: Broker(said))
-    assert len(services.sweep().resent) == resent
+    monkeypatch.setattr(services.app, "connection", lambda **_: Broker(said))
+    assert len(services.sweep(emptied=services.emptied_queues()).resent) == resent
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

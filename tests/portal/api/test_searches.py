@@ -1,9 +1,14 @@
 """Searches by the API: private, followed, ended; and calls that may be repeated."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings as site
 from django.test import Client
+from django.utils import timezone
 
+from portal.api.models import IdempotencyKey
+from portal.api.purging import purge_expired
 from portal.matching import services
 from portal.matching.models import Query
 from tests.portal.api.test_dogs import problem
@@ -145,3 +150,25 @@ def test_a_photo_too_large_for_memory_is_taken(client, settings):
         photo.seek(0)
         assert client.post(SEARCHES, {"image": photo}, headers=headers).status_code == 202
     assert Query.objects.count() == 2
+
+
+def test_the_answer_to_a_repeatable_call_goes_with_its_search(client, version):
+    """It holds the search's id and its visitor's secret."""
+    deleted, expired, stays = (
+        client.post(SEARCHES, {"image": upload()}, headers={"Idempotency-Key": key}).json()
+        for key in "abc"
+    )
+    address = f"{SEARCHES}{deleted['id']}/"
+    gone = client.delete(address, headers={"X-Search-Secret": deleted["secret"]})
+    assert gone.status_code == 204
+    assert set(IdempotencyKey.objects.values_list("key", flat=True)) == {"b", "c"}
+    Query.objects.filter(pk=expired["id"]).update(expires_at=timezone.now())
+    purge_expired()
+    assert IdempotencyKey.objects.get().body["id"] == stays["id"]
+
+
+def test_answers_are_kept_no_longer_than_photos(client, version):
+    client.post(SEARCHES, {"image": upload()}, headers={"Idempotency-Key": "k"})
+    services.set_retention(query_hours=3, saved_search_days=30, predictions_days=30, by=None)
+    IdempotencyKey.objects.update(location="", created_at=timezone.now() - timedelta(hours=4))
+    assert purge_expired()["answers_to_calls"] == 1

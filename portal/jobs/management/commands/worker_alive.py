@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from portal.jobs.models import Job, WorkerHeartbeat
 
@@ -22,10 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--queue", required=True, choices=Job.Queue.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now, queue = timezone.now(), options["queue"]
-        beat = WorkerHeartbeat.objects.filter(
-            queue=queue, beat_at__range=(now - ALIVE, now + ALIVE)
-        ).first()
+        queue = options["queue"]
+        beat = WorkerHeartbeat.objects.recent(ALIVE).filter(queue=queue).first()
         if beat is None:
             raise CommandError(f"No worker of the queue {queue} was heard of for a minute.")
         self.stdout.write("ready" if beat.ready else "loading its models")
