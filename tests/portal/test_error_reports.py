@@ -2,14 +2,12 @@
 
 import gzip
 import json
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.portal.test_settings import PRODUCTION, ROOT
+from tests.portal.test_settings import PRODUCTION, run
 
 BREAK = """
 import django; django.setup()
@@ -59,7 +57,6 @@ def test_an_error_is_told_without_whom_it_befell(server, tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg())
     environment = {
-        "PATH": "/usr/bin:/bin",
         **PRODUCTION,
         "DATABASE_URL": "sqlite:///:memory:",
         "REDIS_URL": "memory://",
@@ -69,13 +66,7 @@ def test_an_error_is_told_without_whom_it_befell(server, tmp_path):
         # Static files have no hashed names here.
         "DEBUG": "true",
     }
-    result = subprocess.run(
-        [sys.executable, "-c", BREAK, str(photo)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    result = run("-c", BREAK, str(photo), **environment)
     assert result.returncode == 0, result.stderr
     events = [
         json.loads(line)

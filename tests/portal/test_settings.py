@@ -15,14 +15,19 @@ PRODUCTION = {
 }
 
 
-def load(expression: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Python with these arguments, in the checkout, with this environment and no other."""
     return subprocess.run(
-        [sys.executable, "-c", f"from portal.settings import *; print({expression})"],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
     )
+
+
+def load(expression: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run("-c", f"from portal.settings import *; print({expression})", **environment)
 
 
 def value(expression: str, **environment: str) -> str:
@@ -67,17 +72,17 @@ def test_no_installation_promises_to_keep_photos_longer_than_a_day(tmp_path: Pat
 
 
 def test_django_finds_nothing_to_say_about_production() -> None:
-    result = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
+    result = run(
+        "manage.py",
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        **{
             **PRODUCTION,
             "SECRET_KEY": "".join(chr(33 + number) for number in range(60)),
             "DATABASE_URL": "sqlite:///:memory:",
         },
-        capture_output=True,
-        text=True,
     )
     assert result.returncode == 0, result.stderr
     assert "no issues" in result.stdout
@@ -99,11 +104,10 @@ def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path
         "    s.SESSION_COOKIE_SAMESITE, s.CSRF_COOKIE_SAMESITE)\n"
         "print(client.get('/health/live', headers={'host': 'elsewhere.example'}).status_code)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
+    result = run(
+        "-c",
+        code,
+        **{
             **PRODUCTION,
             "DATABASE_URL": "sqlite:///:memory:",
             "REDIS_URL": "memory://",
@@ -112,8 +116,6 @@ def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path
             # The page of an error is written with hashed names of files, which nobody made here.
             "DEBUG": "true",
         },
-        capture_output=True,
-        text=True,
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()

@@ -4,8 +4,6 @@ import io
 import json
 import logging
 import re
-import subprocess
-import sys
 import uuid
 
 import pytest
@@ -15,7 +13,7 @@ from portal.jobs.services import enqueue
 from portal.matching.models import Query
 from portal.settings.logs import LOGGING
 from portal.tracing import Traces, job_id, request_id, working
-from tests.portal.test_settings import PRODUCTION, ROOT
+from tests.portal.test_settings import PRODUCTION, run
 
 pytestmark = pytest.mark.django_db
 
@@ -100,17 +98,10 @@ def test_json_is_one_object_a_line():
         "    try: 1/0\n"
         "    except ZeroDivisionError: logging.getLogger('workers').exception('broken')\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
-            **PRODUCTION,
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-            "LOG_FORMAT": "json",
-        },
-        capture_output=True,
-        text=True,
+    result = run(
+        "-c",
+        code,
+        **{**PRODUCTION, "DJANGO_SETTINGS_MODULE": "portal.settings", "LOG_FORMAT": "json"},
     )
     assert result.returncode == 0, result.stderr
     first, second = [json.loads(line) for line in result.stderr.splitlines()]
@@ -127,11 +118,5 @@ def test_json_is_one_object_a_line():
 
 
 def test_another_format_is_refused():
-    result = subprocess.run(
-        [sys.executable, "-c", "import portal.settings"],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", **PRODUCTION, "LOG_FORMAT": "xml"},
-        capture_output=True,
-        text=True,
-    )
+    result = run("-c", "import portal.settings", **{**PRODUCTION, "LOG_FORMAT": "xml"})
     assert "LOG_FORMAT is xml: choose line or json." in result.stderr
