@@ -26,7 +26,7 @@ function setUp(chooser) {
   }
 
   function drop(photo) {
-    photo.stop.abort();
+    photo.stop?.abort();
     chosen = chosen.filter((other) => other !== photo);
     URL.revokeObjectURL(photo.address);
     photo.tile.remove();
@@ -62,15 +62,18 @@ function setUp(chooser) {
 
   async function start(photo) {
     photo.state = "sending";
+    photo.stop = new AbortController();
+    const { signal } = photo.stop;
     try {
       const address = await send(uploads, photo.file, {
         token: form.elements.csrfmiddlewaretoken.value,
-        signal: photo.stop.signal,
+        signal,
         told: (share, waits) => {
           photo.progress.value = share;
           photo.words.textContent = waits ? chooser.dataset.offline : "";
         },
       });
+      if (signal.aborted) return;
       photo.state = "there";
       photo.words.textContent = "";
       photo.progress.value = 1;
@@ -86,6 +89,9 @@ function setUp(chooser) {
         photo.tile.classList.add("chooser-done");
       }
     } catch (error) {
+      // Whoever called it off has said what becomes of the photo. This runs between the listeners
+      // of one event: what is changed here, the form would miss.
+      if (signal.aborted) return;
       photo.state = error instanceof Refused ? "refused" : "stopped";
       if (error instanceof Refused) {
         photo.progress.remove();
@@ -103,11 +109,11 @@ function setUp(chooser) {
     for (const photo of waiting.slice(0, Math.max(0, AT_ONCE - sending))) start(photo);
   }
 
-  input.addEventListener("change", () => {
+  function take() {
     const before = chosen[0];
     for (const file of [...input.files]) {
       if (chosen.some((photo) => same(photo.file, file))) continue;
-      const photo = { file, state: "waiting", stop: new AbortController() };
+      const photo = { file, state: "waiting" };
       photo.address = URL.createObjectURL(file);
       photo.tile = tile(photo);
       list.append(photo.tile);
@@ -116,7 +122,10 @@ function setUp(chooser) {
     keepFiles();
     next();
     if (hints && chosen[0] && chosen[0] !== before) showHints(hints, chosen[0].file, form);
-  });
+  }
+  input.addEventListener("change", take);
+  // Chosen before this script was there.
+  if (input.files.length) take();
 
   // What is still on its way goes with the form, and not twice.
   const callOff = () => {
@@ -129,6 +138,10 @@ function setUp(chooser) {
     keepFiles();
   };
   form.addEventListener("submit", callOff, { capture: true });
+  // The form came back with something to put right.
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target === form) next();
+  });
 
   chooser.addEventListener("dragover", () => chooser.classList.add("chooser--over"));
   for (const end of ["dragleave", "drop"]) {

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,19 @@ def traces_of(stack: Installation, photo: Path) -> dict[str, bytes]:
 
 
 def places(stack: Installation) -> Iterator[tuple[str, bytes]]:
-    """Everything that the installation has written, and all that its broker holds."""
+    """Everything that the installation has written, and all that its broker holds.
+
+    It is at work meanwhile: what goes while this looks is no trace.
+    """
     for path in sorted(stack.data.rglob("*")):
-        if path.is_file():
-            yield str(path.relative_to(stack.data)), path.read_bytes()
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                yield str(path.relative_to(stack.data)), path.read_bytes()
     broker = stack.broker()
     for key in broker.scan_iter():
         kind = broker.type(key).decode()
+        if kind == "none":
+            continue
         value = {
             "string": broker.get,
             "list": lambda key: broker.lrange(key, 0, -1),
