@@ -1,6 +1,7 @@
 """`script/bench`: start the product with many dogs, measure it, keep the figures."""
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -16,7 +17,24 @@ from benchmarks.report import DOCS, Figure, write
 PREPARE_SECONDS = 3600
 # The first searches fill caches that stay filled; a newcomer's first one is told apart.
 WARMING = 3
-WHAT = ("end_to_end", "listing", "similar_dog", "pages")
+WHAT = {
+    "end_to_end": "From upload to matches",
+    "listing": "From listing to searchable",
+    "similar_dog": "Ten callers at once",
+    "pages": "What adopters open",
+}
+# Each a module with `run(options, machine) -> int`, imported when asked for: it needs no server
+# from here, and may need libraries that take seconds to load.
+ALONE = {
+    "decode": "photos to pixels, by library",
+    "networks": "each network on each runtime, and its share of the processor's peak",
+    "ancestor": "a search, and what it took when nothing was kept between two",
+    "search": "nearest dogs among ten thousand to a million photos, with filters",
+    "system": "adopters at once, alone and beside a reindex, with --crowd dogs",
+    "load": "adopters who come at random, measured and reckoned",
+    "sizing": "docs/sizing.md from the figures of load, reindex, search and system",
+    "reindex": "all photos described anew, up to --crowd of them",
+}
 
 
 def main() -> int:
@@ -24,6 +42,13 @@ def main() -> int:
     place = machine.describe()
     if "faults" in options.what:
         return break_things(options, place)
+    codes = [
+        importlib.import_module(f"benchmarks.{name}").run(options, place)
+        for name in options.what
+        if name in ALONE
+    ]
+    if not set(options.what) & set(WHAT):
+        return max(codes)
     with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
         folder = Path(name)
         try:
@@ -69,7 +94,7 @@ def main() -> int:
                 figures = [
                     Figure(f"page: {name}, {crowd} dogs", values) for name, values in taken.items()
                 ]
-                path = write("pages", figures, place, **facts)
+                path = write("pages", figures, place, title=WHAT["pages"], **facts)
                 for one in figures:
                     print(f"{one.what}: median {one.median:.3f} s, 95 % {one.p95:.3f} s")
                 print(path, flush=True)
@@ -112,10 +137,14 @@ def parse_options() -> argparse.Namespace:
         nargs="*",
         help="end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
         "at once; pages: what adopters open, with --crowd dogs; faults: by itself, uploads and "
-        "searches while processes are killed, on the database that DATABASE_URL names",
+        "searches while processes are killed, on the database that DATABASE_URL names; "
+        + "; ".join(f"{name}: {told}" for name, told in ALONE.items()),
     )
     parser.add_argument("--dogs", type=int, default=500, help="how many are listed (default 500)")
     parser.add_argument("--crowd", type=int, default=5000, help="dogs for pages (default 5000)")
+    parser.add_argument(
+        "--vectors", type=int, default=1_000_000, help="of search, at most (default 1000000)"
+    )
     parser.add_argument("--photos", type=Path, help="a folder of photos to list and search with")
     for name, number in (
         ("uploads", 1000), ("searches", 500), ("kills", 20), ("flushes", 2), ("pauses", 2)
@@ -124,7 +153,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--number", type=int, default=40, help="measurements (default 40)")
     options = parser.parse_args()
     options.what = options.what or list(WHAT)
-    unknown = set(options.what) - {*WHAT, "faults"}
+    unknown = set(options.what) - {*WHAT, *ALONE, "faults"}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     return options
@@ -141,7 +170,7 @@ def keep(
     if not figure.seconds:
         print(f"{figure.what}: nothing to measure ({said})", flush=True)
         return
-    path = write(name, [figure], place, outcomes=dict(outcomes), **facts)
+    path = write(name, [figure], place, title=WHAT[name], outcomes=dict(outcomes), **facts)
     print(
         f"{figure.what}: median {figure.median:.2f} s, 95 % {figure.p95:.2f} s ({said}); {path}",
         flush=True,

@@ -48,3 +48,18 @@ def draw(folder: Path, *, dogs: int, seed: int) -> None:
     command = [sys.executable, "-m", "ml", "draw", str(folder)]
     command += ["--dogs", str(dogs), "--seed", str(seed)]
     subprocess.run(command, cwd=ROOT, check=True)
+
+
+def some(folder: Path, *, photos: Path | None, number: int) -> list[Path]:
+    """`number` photos of `photos`, or drawn into `folder`; the same at every call.
+
+    Raises ValueError when `photos` has too few.
+    """
+    if photos is None:
+        draw(folder, dogs=number, seed=1)
+        return images(folder)[:number]
+    found = images(photos)
+    if len(found) < number:
+        raise ValueError(f"{photos} has {len(found)} photos, {number} are needed")
+    random.Random(1).shuffle(found)
+    return found[:number]

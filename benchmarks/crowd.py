@@ -6,7 +6,6 @@ from django.db import transaction
 from django.db.models import Model
 
 from portal.dogs.models import Dog, Photo, TemperamentValue, random_name
-from portal.dogs.services import free_slug
 from portal.matching.models import Embedding, Keypoints
 
 AT_ONCE = 200
@@ -23,27 +22,52 @@ def copy_dogs(wanted: int) -> None:
     """Makes so many copies of the dogs that can be adopted and prints how many can be then."""
     related = ("photos__embeddings", "photos__keypoints", "temperament", "breeds")
     originals = list(Dog.objects.searchable().prefetch_related(*related))
-    made = 0
-    while made < wanted:
+    for start in range(0, wanted, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, wanted))
         with transaction.atomic():
-            for _ in range(min(AT_ONCE, wanted - made)):
-                copy_dog(originals[made % len(originals)])
-                made += 1
+            copy([originals[number % len(originals)] for number in numbers])
     print(Dog.objects.adoptable().count())
 
 
-def copy_dog(dog: Dog) -> None:
-    instead = {"slug": free_slug(dog.name), "external_id": "", "bonded_with_id": None}
-    twin = Dog.objects.create(**values_of(dog, **instead))
-    twin.breeds.set(dog.breeds.all())
-    TemperamentValue.objects.bulk_create(
-        TemperamentValue(**values_of(value, dog_id=twin.pk)) for value in dog.temperament.all()
+def copy(dogs: list[Dog]) -> None:
+    twins = Dog.objects.bulk_create(
+        Dog(
+            **values_of(
+                dog,
+                slug=f"{dog.slug[:60]}-{random_name()[:10]}",
+                external_id="",
+                bonded_with_id=None,
+            )
+        )
+        for dog in dogs
     )
-    for photo in dog.photos.all():
-        copy = Photo.objects.create(**values_of(photo, dog_id=twin.pk, name=random_name()))
-        Embedding.objects.bulk_create(
-            Embedding(**values_of(row, photo_id=copy.pk)) for row in photo.embeddings.all()
-        )
-        Keypoints.objects.bulk_create(
-            Keypoints(**values_of(row, photo_id=copy.pk)) for row in photo.keypoints.all()
-        )
+    breeds = Dog.breeds.through
+    breeds.objects.bulk_create(
+        breeds(dog_id=twin.pk, breed_id=breed.pk)
+        for dog, twin in zip(dogs, twins, strict=True)
+        for breed in dog.breeds.all()
+    )
+    TemperamentValue.objects.bulk_create(
+        TemperamentValue(**values_of(value, dog_id=twin.pk))
+        for dog, twin in zip(dogs, twins, strict=True)
+        for value in dog.temperament.all()
+    )
+    pairs = [
+        (photo, twin) for dog, twin in zip(dogs, twins, strict=True) for photo in dog.photos.all()
+    ]
+    # Nobody is to make smaller pictures of copies.
+    photos = Photo.objects.bulk_create(
+        Photo(**values_of(photo, dog_id=twin.pk, name=random_name(), variants=photo.variants or {}))
+        for photo, twin in pairs
+    )
+    described = list(zip(pairs, photos, strict=True))
+    Embedding.objects.bulk_create(
+        Embedding(**values_of(row, photo_id=twin.pk))
+        for (photo, _), twin in described
+        for row in photo.embeddings.all()
+    )
+    Keypoints.objects.bulk_create(
+        Keypoints(**values_of(row, photo_id=twin.pk))
+        for (photo, _), twin in described
+        for row in photo.keypoints.all()
+    )

@@ -1,6 +1,7 @@
 """The whole way from photos to what is stored about them."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,7 @@ class Analyser:
             for image, subject in zip(images, found, strict=True)
             if isinstance(subject, Subject)
         ]
-        vectors, features = self._embedder.describe(
-            [crop(i, s.box, self._margin) for i, s in pairs]
-        )
-        keypoints = self._pose.estimate([i for i, _ in pairs], [s.box for _, s in pairs])
+        vectors, features, keypoints = self._describe(pairs)
         guesses = self._breeds.classify(features) if self._breeds else [None] * len(pairs)
         known = iter(zip(vectors, keypoints, guesses, strict=True))
         return [
@@ -97,6 +95,23 @@ class Analyser:
             else subject
             for subject in found
         ]
+
+    def _describe(
+        self, pairs: Sequence[tuple[np.ndarray, Subject]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Vectors, features and keypoints of photos with their dogs."""
+
+        def locate() -> np.ndarray:
+            return self._pose.estimate([image for image, _ in pairs], [s.box for _, s in pairs])
+
+        crops = [crop(image, subject.box, self._margin) for image, subject in pairs]
+        if len(pairs) != 1:
+            return *self._embedder.describe(crops), locate()
+        # Neither needs the other, and a single photo leaves cores idle. Several keep them busy, and
+        # two networks at once would only take each other's place in the caches.
+        with ThreadPoolExecutor(1) as beside:
+            points = beside.submit(locate)
+            return *self._embedder.describe(crops), points.result()
 
     def warm_up(self) -> None:
         """Run every network once, so that the first photo does not wait for lazy set-up."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.runtime import Network, compile_network
 from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
-from ml.subject import Interpolation, cache_key, squash
+from ml.subject import Interpolation, cache_key, squash_all
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ class Embedder:
         rows, read = [], []
         for start in range(0, len(crops), _BATCH):
             some = crops[start : start + _BATCH]
-            pixels = np.stack([squash(c, self._size, self._interpolation) for c in some])
+            pixels = squash_all(some, self._size, self._interpolation)
             vectors, features = self._network(pixels)
             if self._mirror:
                 mirrored = self._network(pixels[:, :, ::-1])

@@ -116,10 +116,11 @@ def load(data: bytes, limits: Limits = DEFAULT_LIMITS, max_side: int | None = No
                 "This photo is damaged or incomplete. Please send it again.",
                 f"{type(error).__name__}: {error}",
             ) from error
-    if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation])
     if max_side is not None:
         picture = _shrunk(picture, max_side)
+    # After shrinking there is less to turn.
+    if orientation in _UPRIGHT:
+        picture = picture.transpose(_UPRIGHT[orientation])
     return np.asarray(_to_srgb(picture, profile))
 
 
@@ -138,12 +139,15 @@ def encode(
     picture = _shrunk(Image.fromarray(np.ascontiguousarray(image), "RGB"), max_side)
     out = io.BytesIO()
     if format == "JPEG":
-        picture.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
+        # Not progressive: that takes twice as long to write, and again whenever it is read, for a
+        # hundredth of the bytes.
+        picture.save(out, "JPEG", quality=quality, optimize=True)
     elif format == "AVIF":
         # Speed 8 of 10: a third of the time of the default, and a tenth more bytes.
         picture.save(out, "AVIF", quality=quality, speed=8)
     else:
-        picture.save(out, "WEBP", quality=quality, method=4)
+        # Method 2 of 6: less than half the time of 4, and a twentieth more bytes.
+        picture.save(out, "WEBP", quality=quality, method=2)
     return out.getvalue()
 
 
@@ -270,4 +274,5 @@ def _shrunk(picture: Image.Image, max_side: int) -> Image.Image:
     size = _fitted(picture.size, max_side)
     if size == picture.size:
         return picture
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    # Three quarters of the time of Lanczos's filter, and pixels differ by 0.2 to 0.4 of 255.
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)

@@ -28,18 +28,26 @@ ALIVE = datetime.timedelta(seconds=30)
 log = logging.getLogger(__name__)
 
 
-@functools.cache
-def broker_connection() -> Connection:
+def new_connection() -> Connection:
     return Connection(
         settings.CELERY_BROKER_URL,
+        ssl=settings.CELERY_BROKER_USE_SSL or False,
         connect_timeout=settings.CELERY_BROKER_CONNECTION_TIMEOUT,
         transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS,
     )
 
 
+broker_connection = functools.cache(new_connection)
+
+
 def broker_answers() -> bool:
-    """Whether the broker answers a ping within a second or two."""
+    """Whether the broker answers within a second or two."""
     try:
+        if settings.BROKER_SPEAKS_AMQP:
+            # AMQP knows no ping, and threads cannot share its connections.
+            with new_connection() as fresh:
+                fresh.connect()
+            return True
         channel = broker_connection().default_channel
         client = getattr(channel, "client", None)
         return client is None or bool(client.ping())

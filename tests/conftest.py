@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-pytest_plugins = ["tests.stack"]
+pytest_plugins = ["tests.stack", "tests.bucket"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,11 +27,12 @@ def nothing_is_away() -> Iterator[None]:
     """What an earlier test found to be away is asked again."""
     yield
     # Settings are configured only once pytest-django has begun.
-    from portal import cache
+    from portal import bucket, cache
     from portal.jobs import services
 
     services.broker_absence.end()
     cache.absence.end()
+    bucket.absence.end()
 
 
 @pytest.fixture(autouse=True)

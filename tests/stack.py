@@ -93,11 +93,12 @@ def live_stack(
 def postgres_stack(
     temporary: Path, drawn_dogs: Path, compiled_models: dict[str, str], postgres_url: str
 ) -> Iterator[Installation]:
-    """The same on PostgreSQL."""
+    """The same on PostgreSQL, where pgvector compares."""
     options = ("--port", "0", "--photos", str(drawn_dogs))
     # It is asked by few callers, and more often than each may.
     rates = dict.fromkeys(("API_RATE_VISITORS", "API_RATE_USERS", "API_RATE_SEARCHES"), "9999/min")
-    environment = {"DATABASE_URL": postgres_url, **compiled_models, **rates}
+    environment = {"DATABASE_URL": postgres_url, "VECTOR_STORE": "pgvector"}
+    environment |= {**compiled_models, **rates}
     with Installation(temporary / "postgres-data", *options, **environment) as stack:
         stack.wait_until_prepared(120 * patience())
         yield stack

@@ -11,7 +11,8 @@ from ml.errors import NoSubject
 from portal.dogs.models import Photo
 from portal.matching import services
 from portal.matching.models import ModelVersion
-from workers.runtime import DIMENSION
+
+DIMENSION = 128
 
 
 def store_seen(

@@ -21,6 +21,7 @@ from portal.feeds.sources import open_source
 from portal.feeds.vocabulary import breeds
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
+from workers.pictures import or_later
 
 # After so long other work of the queue has its turn.
 SLICE_SECONDS = 5.0
@@ -29,6 +30,7 @@ PHOTOS_AT_ONCE = 20
 OF_ONE_PHOTO = frozenset({"feed_photo_refused", "feed_answer_too_large", "feed_address_refused"})
 
 
+@or_later()
 def preview_import(job: Job) -> None:
     """Reads an uploaded table and writes down what it would change."""
     archive = Archive.objects.filter(pk=job.subject).select_related("shelter").first()
@@ -49,6 +51,7 @@ def preview_import(job: Job) -> None:
     jobs.finish(job=job)
 
 
+@or_later()
 def import_feed(job: Job) -> None:
     feed = Feed.objects.filter(pk=job.subject).select_related("shelter").first()
     if feed is None:

@@ -63,6 +63,7 @@ class Keeper:
     def prepare(self) -> None:
         """Loads what this worker's tasks will need; returns when that is done or has failed."""
         self._try(lambda: self._load(self._needed()))
+        self._try(self._bring_in)
         self._try(lambda: memory.limit(settings.TASK_MEMORY_MB * 2**20))
 
     def stop(self) -> None:
@@ -98,6 +99,7 @@ class Keeper:
             ready=self._is_ready(),
             memory=memory.held(),
             gpu_memory=memory.held_on_gpu(),
+            recall=runtime.recall(),
         )
 
     def _is_deaf(self) -> bool:
@@ -136,6 +138,12 @@ class Keeper:
             return list(building)
         at_work = building.filter(Exists(Embedding.objects.filter(version=OuterRef("pk"))))
         return [*ModelVersion.objects.active(), *at_work]
+
+    def _bring_in(self) -> None:
+        """The live version's vectors: among a million, the first search would wait for seconds."""
+        if self.queue == Job.Queue.INTERACTIVE:
+            for version in ModelVersion.objects.active():
+                runtime.vectors(version)
 
     def _load(self, versions: list[ModelVersion]) -> None:
         for version in versions:

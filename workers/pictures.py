@@ -1,8 +1,13 @@
-"""Files of photos: read under limits, and the pictures that people see made of them."""
+"""Files of photos: read under limits, and the pictures that people see made of them.
+
+Where the bucket that they lie in is away, work is Postponed, and no photo is to blame.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -12,8 +17,9 @@ from ml.errors import PawkinError
 from ml.images import encode, load
 from portal.dogs import services as dogs
 from portal.dogs.models import Photo
-from portal.dogs.storage import StorageFull, new_files
+from portal.dogs.storage import StorageAway, StorageFull, new_files
 from portal.dogs.uploads import limits
+from portal.files import FilesAway
 from portal.matching import services
 from portal.matching.models import Query
 
@@ -22,20 +28,42 @@ SHOWN_SIDE = 1280
 THUMBNAIL_SIDE = 480
 
 
+class Postponed(BaseException):
+    """Something that a job needs is away: the job is done later (`workers.tasks.run`).
+
+    No Exception, so that nothing on the way up takes it for a fault of the photo at hand.
+    """
+
+
+@contextmanager
+def or_later() -> Iterator[None]:
+    """Around work with stored files, or as a decorator."""
+    try:
+        yield
+    except (FilesAway, StorageAway) as error:
+        raise Postponed(str(error)) from error
+
+
+@or_later()
 def read(photo: Photo | Query) -> np.ndarray:
     """(H, W, 3) uint8 RGB, upright, longer side at most 1280: the picture, else the upload.
 
-    Raises ImageRejected for bytes that are no photo, PawkinError `file_missing` without a file.
+    Raises ImageRejected for bytes that are no photo, PawkinError `file_missing` without a file,
+    and Postponed.
     """
     file: FieldFile = photo.image or photo.upload
+    if not file.name:
+        raise PawkinError("file_missing", "Upload the photo again.", "neither picture nor upload")
     try:
-        with file.open("rb") as opened:
+        # Not the field's own open, which cannot open a bucket's file twice.
+        with file.storage.open(file.name) as opened:
             data = opened.read()
-    except (ValueError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise PawkinError("file_missing", "Upload the photo again.", str(error)) from error
     return load(data, limits(), max_side=SHOWN_SIDE)
 
 
+@or_later()
 def store_for_photo(photo: Photo, image: np.ndarray) -> None:
     """Makes a listed photo's picture and thumbnail; nothing if it is gone or has them already."""
     height, width = image.shape[:2]
@@ -64,12 +92,12 @@ VARIANTS: dict[str, tuple[Literal["AVIF", "WEBP"], int, int]] = {
 
 def make_variants(photo: Photo) -> None:
     """Stores the picture in the sizes and formats that browsers choose from; nothing if somebody
-    else is at it. Raises StorageFull, and then they are made later."""
+    else is at it. Raises StorageFull or Postponed, and then they are made later."""
     if not dogs.claim_variants(photo=photo):
         return
-    image = read(photo)
     try:
-        with new_files() as files:
+        image = read(photo)
+        with or_later(), new_files() as files:
             made = {
                 name: files.write(
                     encode(image, max_side=side, format=kind, quality=quality),
@@ -80,14 +108,15 @@ def make_variants(photo: Photo) -> None:
             }
             if not dogs.store_variants(photo=photo, variants=made):
                 files.take_back()
-    except StorageFull:
+    except (StorageFull, Postponed):
         dogs.release_variants(photo=photo)
         raise
 
 
+@or_later()
 def crop(photo: Photo) -> None:
     """Puts what `photo.crop` leaves of a photo in its place. Raises ImageRejected where that is
-    smaller than a photo may be."""
+    smaller than a photo may be, and Postponed."""
     image = read(photo)
     height, width = image.shape[:2]
     x0, y0, x1, y1 = photo.crop or [0, 0, 1, 1]
@@ -104,6 +133,7 @@ def crop(photo: Photo) -> None:
             files.take_back()
 
 
+@or_later()
 def store_for_query(query: Query, image: np.ndarray) -> None:
     """Makes the picture an adopter sees of their own photo; nothing if it is gone."""
     height, width = image.shape[:2]

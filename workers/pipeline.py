@@ -32,6 +32,7 @@ from workers import alerts, duplicates, feeds, people, pictures, reindexing, web
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
 from workers.runtime import runtime, spec_of
+from workers.vectors import A, VectorStore
 
 # Dogs in an answer.
 K = 24
@@ -41,7 +42,12 @@ VARIANTS_SECONDS = 5.0
 SWITCHES = 3
 
 # Failures of the installation, not of a photo: the photo goes on waiting.
-WITHOUT_MODELS = frozenset({"no_active_version", "unknown_model", "model_mismatch"})
+WITHOUT_MODELS = frozenset(
+    {
+        "no_active_version", "unknown_model", "model_mismatch", "pgvector_missing",
+        "pgvector_forbidden",
+    }
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -178,13 +184,18 @@ def crop_photo(job: Job) -> None:
     """Cuts a photo as its staff drew it; what cannot be cut stays whole."""
     photo = Photo.objects.filter(pk=job.subject).first()
     if photo is not None and photo.crop:
+        drawn = Photo.objects.filter(pk=photo.pk)
+        # Where the work is Postponed, the crop waits with it.
         try:
             pictures.crop(photo)
         except ImageRejected as error:
             # What is left would be no photo; staff read why under the whole one.
-            Photo.objects.filter(pk=photo.pk).update(error_code=error.code)
-        finally:
-            Photo.objects.filter(pk=photo.pk).update(crop=None)
+            drawn.update(crop=None, error_code=error.code)
+        except Exception:
+            drawn.update(crop=None)
+            raise
+        else:
+            drawn.update(crop=None)
     jobs.finish(job=job)
 
 
@@ -258,24 +269,35 @@ def rank_dogs(ranking: Ranking, job: Job) -> None:
 
 
 def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
-    """Searches the index and stores the matches; False when that came to nothing."""
+    """Searches among the candidates and stores the matches; False when that came to nothing."""
     ranked_at = timezone.now()
     lost = ranking.query is not None and ranking.query.lost
-    allowed = candidates(Filters.from_canonical(ranking.filters), lost=lost)
-    allowed.discard(ranking.dog_id or 0)
+    dogs = candidates(Filters.from_canonical(ranking.filters), lost=lost)
+    store = runtime.vectors(version)
+    if ranking.dog_id is not None:
+        dogs = dogs.exclude(pk=ranking.dog_id)
+    allowed = store.allowed(dogs)
     jobs.beat(job=job, step="comparing", total=len(allowed))
     if ranking.query is not None and ranking.query.face is not None:
-        return services.store_matches(
-            ranking=ranking,
-            version=version,
-            hits=people.alike(ranking.query.face, version, K, allowed),
-            candidates=len(allowed),
-            up_to=runtime.index(version).up_to,
-            ranked_at=ranked_at,
-        )
-    index = runtime.index(version)
+        hits = people.alike(ranking.query.face, version, K, allowed.dogs())
+    else:
+        hits = alike(source_vectors(ranking, version), version, store, allowed)
+    return services.store_matches(
+        ranking=ranking,
+        version=version,
+        hits=hits,
+        candidates=len(allowed),
+        up_to=store.up_to,
+        ranked_at=ranked_at,
+    )
+
+
+def alike(
+    vectors: np.ndarray, version: ModelVersion, store: VectorStore[A], allowed: A
+) -> list[services.Found]:
+    """The K dogs among the allowed ones that look most like any of the vectors (m, 128)."""
     likeness = spec_of(version.fingerprint).likeness
-    hits = [
+    return [
         services.Found(
             dog_id=hit.group,
             photo_id=hit.id,
@@ -283,16 +305,8 @@ def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
             score=round(likeness.score(hit.score)),
             band=likeness.band(hit.score),
         )
-        for hit in index.search(source_vectors(ranking, version), K, allowed)
+        for hit in store.search(vectors, K, allowed)
     ]
-    return services.store_matches(
-        ranking=ranking,
-        version=version,
-        hits=hits,
-        candidates=len(allowed),
-        up_to=index.up_to,
-        ranked_at=ranked_at,
-    )
 
 
 def source_vectors(ranking: Ranking, version: ModelVersion) -> np.ndarray:

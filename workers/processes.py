@@ -12,12 +12,14 @@ import socket
 from typing import Any
 
 from celery.signals import (
+    beat_init,
     celeryd_after_setup,
     celeryd_init,
     task_prerun,
     worker_process_init,
     worker_process_shutdown,
 )
+from django.conf import settings
 
 from portal.jobs.models import Job
 
@@ -43,14 +45,25 @@ def have_patience(conf: Any, **_: object) -> None:
     """A worker waits for a broker that hangs, however long; only a connection that is dead ends.
 
     Where the acknowledgement of a message runs into a time-out, kombu logs that and goes on, counts
-    the message as held for ever, and with one message at a time takes no other any more.
+    the message as held for ever, and with one message at a time takes no other any more. AMQP's
+    connections wait anyway, and know by their heartbeat when they are dead.
     """
+    if settings.BROKER_SPEAKS_AMQP:
+        return
     conf.broker_transport_options = {
         **conf.broker_transport_options,
         "socket_timeout": None,
         "socket_keepalive": True,
         "socket_keepalive_options": KEEPALIVE,
     }
+
+
+@beat_init.connect
+def connect_again(sender: Any, **_: object) -> None:
+    """The scheduler keeps one connection, and with AMQP one that has broken stays broken unless
+    messages are sent again, which makes a new one. Nobody waits for them there."""
+    if settings.BROKER_SPEAKS_AMQP:
+        sender.app.conf.task_publish_retry = True
 
 
 @task_prerun.connect

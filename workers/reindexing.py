@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
 
@@ -33,6 +35,8 @@ TOO_MANY_FAILURES = 4
 STEP = "describing"
 SUSPECT = "photo "
 
+Picture = np.ndarray | PawkinError
+
 log = logging.getLogger(__name__)
 
 
@@ -44,9 +48,9 @@ def reindex(job: Job) -> None:
     """Describes photos this version lacks until none is missing; then a new version goes live.
 
     Progress is the rows, so it can be stopped anywhere. Each batch leaves fewer photos missing or
-    finds the job cancelled. When a worker died on a batch, the next
-    one takes that batch photo by photo and writes down which one it is at (`Job.step`); a photo
-    that a worker died on is refused as `failed` and the rest goes on.
+    finds the job cancelled. When a worker died on a batch, the next one takes that batch photo by
+    photo and writes down which one it is at (`Job.step`); a photo that a worker died on is refused
+    as `failed` and the rest goes on.
     """
     version = ModelVersion.objects.filter(pk=job.subject).first()
     if version is None or version.state not in services.CURRENT:
@@ -58,25 +62,62 @@ def reindex(job: Job) -> None:
     analyser = runtime.analyser(version)
     one_by_one = job.attempts > 1
     until = time.monotonic() + SLICE_SECONDS
-    while still_to_do(job, version):
-        photos = list(missing_photos(version).order_by("pk")[:BATCH])
-        if one_by_one:
-            describe_watched(job, version, analyser, photos)
-            one_by_one = False
-        else:
-            describe(version, analyser, photos)
-        if time.monotonic() > until:
-            still_to_do(job, version)
-            jobs.put_back(job=job, got_on=True)
-            return
+    left = report(job, missing_photos(version).count())
+    with closing(batches(version)) as found:
+        while left:
+            photos, images = next(found)
+            if one_by_one:
+                describe_watched(job, version, analyser, photos)
+                one_by_one = False
+            else:
+                describe(version, analyser, photos, images)
+            # Counting anew for every batch would take longer the more photos there are.
+            late = time.monotonic() > until
+            left = max(0, left - len(photos))
+            if late or not left or not photos:
+                left = missing_photos(version).count()
+            left = report(job, left)
+            if late or not left:
+                hand_over(version)
+            if late and left:
+                jobs.put_back(job=job, got_on=True)
+                return
     complete(job, version)
 
 
-def still_to_do(job: Job, version: ModelVersion) -> bool:
-    """Counts and reports progress; False when nothing is missing or the job is not to go on."""
-    left = missing_photos(version).count()
+def hand_over(version: ModelVersion) -> None:
+    """Has the database bring in the vectors that it is to search, while the version is built; the
+    first search would wait for all of them."""
+    if settings.VECTOR_STORE == "pgvector":
+        runtime.vectors(version)
+
+
+def report(job: Job, left: int) -> int:
+    """Tells how many photos are left, and returns it; 0 when the job is not to go on."""
     total = max(job.total, left)
-    return jobs.beat(job=job, step=STEP, done=total - left, total=total) and left > 0
+    return left if jobs.beat(job=job, step=STEP, done=total - left, total=total) else 0
+
+
+def batches(version: ModelVersion) -> Generator[tuple[list[Photo], list[Picture]]]:
+    """Missing photos with their pictures, in the order of their keys and from the first one again,
+    without an end; the next batch is read while one is looked at."""
+    with ThreadPoolExecutor(DECODERS) as pool:
+        photos = missing_after(version, 0)
+        ahead = [pool.submit(read, photo) for photo in photos]
+        while True:
+            images = [picture.result() for picture in ahead]
+            # Those that are looked at next are still missing when these are asked for.
+            following = missing_after(version, photos[-1].pk) if photos else []
+            ahead = [pool.submit(read, photo) for photo in following]
+            yield photos, images
+            if not following:
+                following = missing_after(version, 0)
+                ahead = [pool.submit(read, photo) for photo in following]
+            photos = following
+
+
+def missing_after(version: ModelVersion, key: int) -> list[Photo]:
+    return list(missing_photos(version).filter(pk__gt=key).order_by("pk")[:BATCH])
 
 
 def complete(job: Job, version: ModelVersion) -> None:
@@ -89,10 +130,10 @@ def complete(job: Job, version: ModelVersion) -> None:
         jobs.put_back(job=job, got_on=True)
 
 
-def describe(version: ModelVersion, analyser: Analyse, photos: Sequence[Photo]) -> None:
+def describe(
+    version: ModelVersion, analyser: Analyse, photos: Sequence[Photo], images: Sequence[Picture]
+) -> None:
     """Describes a batch; each of its photos is then described, refused, or gone."""
-    with ThreadPoolExecutor(DECODERS) as pool:
-        images = list(pool.map(read, photos))
     readable: list[tuple[Photo, np.ndarray]] = []
     for photo, image in zip(photos, images, strict=True):
         if isinstance(image, PawkinError):
@@ -126,7 +167,7 @@ def describe_each(
     for photo in photos:
         before(photo)
         try:
-            describe(version, analyser, [photo])
+            describe(version, analyser, [photo], [read(photo)])
         except DatabaseError:
             raise
         except Exception:
@@ -154,7 +195,7 @@ def describe_watched(
         raise
 
 
-def read(photo: Photo) -> np.ndarray | PawkinError:
+def read(photo: Photo) -> Picture:
     try:
         return pictures.read(photo)
     except PawkinError as error:

@@ -1,4 +1,4 @@
-"""What a worker process keeps in memory: models by fingerprint, an index by version.
+"""What a worker process keeps in memory: models by fingerprint, vectors by version.
 
 Both are caches of rows and files; losing them costs time and nothing else.
 """
@@ -9,24 +9,21 @@ import functools
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Count, QuerySet, Sum
 
 from ml.analysis import Analyser, Analysis
 from ml.errors import NoSubject
-from ml.index import Hit, VectorIndex
 from ml.spec import ModelSpec
-from portal.matching.models import Embedding, ModelVersion
+from portal.matching.models import ModelVersion
 from workers import weights
+from workers.vectors import VectorStore, open_store
 
-DIMENSION = 128
 # The live version and one being built or just left.
 KEPT_VERSIONS = 2
-ROWS_AT_ONCE = 5000
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -55,78 +52,12 @@ def load_analyser(spec: ModelSpec) -> Analyse:
     return analyser
 
 
-class LiveIndex:
-    """The vectors of one version, brought up to the rows before each search.
-
-    Ids of embeddings can become visible out of their order, and photos are deleted, so neither
-    the largest id nor the number of rows tells whether the index is complete. Number and sum of
-    the ids together do; where they differ from what is held, the ids are compared one by one.
-    """
-
-    def __init__(self, version_id: int) -> None:
-        self._version_id = version_id
-        self._index = VectorIndex(DIMENSION)
-        self._photos: dict[int, int] = {}
-        self._sum = 0
-        self.up_to = 0
-        """The largest embedding id seen so far."""
-
-    def __len__(self) -> int:
-        return len(self._photos)
-
-    def search(self, vectors: np.ndarray, k: int, allowed: Collection[int]) -> list[Hit]:
-        return self._index.search(vectors, k, allowed)
-
-    def catch_up(self) -> None:
-        """Brings in the rows that came and drops those that went."""
-        if self._is_complete():
-            return
-        self._add(list(self._rows().filter(pk__gt=self.up_to).values_list("pk", flat=True)))
-        if self._is_complete():
-            return
-        ids = set(self._rows().values_list("pk", flat=True))
-        self._remove(self._photos.keys() - ids)
-        self._add(sorted(ids - self._photos.keys()))
-
-    def _rows(self) -> QuerySet[Embedding]:
-        return Embedding.objects.filter(version_id=self._version_id)
-
-    def _is_complete(self) -> bool:
-        rows = self._rows().aggregate(number=Count("pk"), sum=Sum("pk"))
-        return (rows["number"], rows["sum"] or 0) == (len(self._photos), self._sum)
-
-    def _add(self, ids: list[int]) -> None:
-        for first in range(0, len(ids), ROWS_AT_ONCE):
-            some = self._rows().filter(pk__in=ids[first : first + ROWS_AT_ONCE])
-            rows = list(
-                some.order_by("pk").values_list("pk", "photo_id", "photo__dog_id", "vector")
-            )
-            if not rows:
-                continue
-            keys, photos, dogs, vectors = zip(*rows, strict=True)
-            data = b"".join(bytes(vector) for vector in vectors)
-            self._index.add(
-                np.array(photos, dtype=np.int64),
-                np.array(dogs, dtype=np.int64),
-                np.frombuffer(data, dtype="<f4").reshape(len(rows), DIMENSION),
-            )
-            self._photos.update(zip(keys, photos, strict=True))
-            self._sum += sum(keys)
-            self.up_to = max(self.up_to, keys[-1])
-
-    def _remove(self, ids: Collection[int]) -> None:
-        if ids:
-            photos = [self._photos.pop(pk) for pk in ids]
-            self._index.remove(np.array(photos, dtype=np.int64))
-            self._sum -= sum(ids)
-
-
 class Runtime:
     """The models and indexes of this process; models load once, whichever thread asks first."""
 
     def __init__(self) -> None:
         self._analysers: OrderedDict[str, Analyse] = OrderedDict()
-        self._indexes: OrderedDict[int, LiveIndex] = OrderedDict()
+        self._stores: OrderedDict[int, VectorStore[Any]] = OrderedDict()
         self._loading = threading.Lock()
 
     def has(self, version: ModelVersion) -> bool:
@@ -145,12 +76,20 @@ class Runtime:
                     _keep(self._analysers, version.fingerprint, held)
         return held
 
-    def index(self, version: ModelVersion) -> LiveIndex:
-        """The version's index with every row that is visible now."""
-        index = self._indexes.get(version.pk) or LiveIndex(version.pk)
-        _keep(self._indexes, version.pk, index)
-        index.catch_up()
-        return index
+    def vectors(self, version: ModelVersion) -> VectorStore[Any]:
+        """The version's vectors, with every row that is visible now."""
+        store = self._stores.get(version.pk)
+        if store is None:
+            store = open_store(version)
+        _keep(self._stores, version.pk, store)
+        store.catch_up()
+        return store
+
+    def recall(self) -> float | None:
+        """Of the version searched last, where its searches are approximate and were checked."""
+        # Another thread may be bringing in a version.
+        stores = list(self._stores.values())
+        return stores[-1].recall if stores else None
 
 
 def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> None:

@@ -1,6 +1,8 @@
 """Turns a torch module into a fast callable for the machine at hand."""
 
 import importlib.util
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +13,9 @@ from ml.errors import DataError
 
 if TYPE_CHECKING:
     import torch
+
+# What a container sees of its own control group; at the root of a machine there is no such file.
+_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 Device = Literal["cpu", "cuda", "torch-cpu"]
 
@@ -47,7 +52,7 @@ def compile_network(
     all else is fixed. `build` is only called where it is needed: on the CPU with a `cache_dir` that
     already holds the network `key`, neither it nor torch is touched, which makes a second start
     fast. `key` must name the weights and the code that made the network, for example a hash.
-    `threads` is the number of CPU threads, all cores by default.
+    `threads` is the number of CPU threads, by default `cores()`.
     """
     chosen = pick_device(device)
     if chosen == "cpu":
@@ -57,6 +62,28 @@ def compile_network(
     from ml.runtime.eager import compile_eager
 
     return compile_eager(build(), device="cuda" if chosen == "cuda" else "cpu", threads=threads)
+
+
+def cores() -> int:
+    """How many cores this process may keep busy, at least 1.
+
+    Those it may run on (a container may be given some of a machine's), or fewer where its control
+    group has a quota of time: threads beyond that would only stop each other.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return max(1, min(count, math.ceil(_quota(_CPU_MAX) or count)))
+
+
+def _quota(path: Path) -> float | None:
+    """Cores' worth of time in a file cpu.max (Linux, control group v2), None where unlimited."""
+    try:
+        allowed, period = path.read_text().split()
+        return int(allowed) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None  # no such file, or "max"
 
 
 def _cuda() -> bool:

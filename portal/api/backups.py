@@ -43,6 +43,7 @@ from portal.accounts.models import User
 from portal.dogs.models import Photo
 from portal.dogs.storage import delete_files
 from portal.feeds.models import Feed
+from portal.files import WEIGHTS, FilesAway, shared_weights
 from portal.shelters.models import Shelter
 
 FORMAT = 1
@@ -52,6 +53,7 @@ ROWS_AT_ONCE = 500
 NO_BACKUP = "This is no backup of Pawkin. Give the file that `manage.py backup` wrote."
 DAMAGED = "This backup is damaged. Take an older one."
 OTHER_VERSION = "This backup is of another version. Restore it with that one, then update."
+AWAY = "The bucket with the photos does not answer. Look at MEDIA_S3_*, then try again."
 NOT_EMPTY = "There are accounts or shelters here. Restore into a new installation."
 
 KEPT = frozenset(
@@ -117,7 +119,7 @@ LEFT = frozenset(
 
 
 class BackupRefused(PawkinError):
-    """Codes: not_a_backup, backup_damaged, other_version, not_empty."""
+    """Codes: not_a_backup, backup_damaged, other_version, not_empty, storage_away."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def make_backup(path: Path) -> Summary:
     """Writes a backup, whole or not at all, in place of an older one; its owner alone may read it.
 
     Neither readers nor writers are held up: SQLite is copied first, and PostgreSQL gives one moment
-    to a transaction.
+    to a transaction. Raises BackupRefused where files cannot be read now.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
@@ -163,6 +165,8 @@ def make_backup(path: Path) -> Summary:
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
+    except FilesAway as error:
+        raise BackupRefused("storage_away", AWAY, str(error)) from error
     finally:
         draft.unlink(missing_ok=True)
     return summary
@@ -193,12 +197,10 @@ def write_backup(tar: tarfile.TarFile, alias: str) -> Summary:
         except FileNotFoundError:
             missing += 1
     weights = 0
-    for found in sorted(Path(settings.MODEL_KEPT_DIR).rglob("*")):
-        if found.is_file():
-            inside = found.relative_to(settings.MODEL_KEPT_DIR)
-            with found.open("rb") as stored:
-                add(tar, f"models/{inside.as_posix()}", stored, sums)
-            weights += 1
+    for inside, opened in kept_weights():
+        with opened as stored:
+            add(tar, f"models/{inside}", stored, sums)
+        weights += 1
     add(tar, CHECKSUMS, io.BytesIO(json.dumps(sums, indent=1).encode()), {})
     return Summary(rows, len(names) - missing + weights, missing)
 
@@ -264,6 +266,18 @@ def names_of_files(alias: str) -> set[str]:
     return names - {""}
 
 
+def kept_weights() -> Iterator[tuple[str, Any]]:
+    """Weights of the versions in use: their names, and the files, open. From this machine, and from
+    the bucket what other machines keep there."""
+    here = Path(settings.MODEL_KEPT_DIR)
+    names = {found.relative_to(here).as_posix() for found in here.rglob("*") if found.is_file()}
+    for name in sorted(names):
+        yield name, (here / name).open("rb")
+    for name in shared_weights():
+        if name not in names:
+            yield name, default_storage.open(f"{WEIGHTS}/{name}")
+
+
 def add(tar: tarfile.TarFile, name: str, content: Any, sums: dict[str, str]) -> None:
     """Adds a member from a file that can be sought, and notes its SHA-256."""
     content.seek(0, os.SEEK_END)
@@ -323,17 +337,25 @@ def restore_backup(path: Path) -> Summary:
                 if kind == "rows":
                     load_rows(content)
                 elif kind == "media":
-                    written.append(default_storage.save(name, content))
+                    # What a bucket had before stays there, if this comes to nothing.
+                    was_there = default_storage.exists(name)
+                    stored_as = default_storage.save(name, content)
+                    written += [stored_as] * (not was_there or stored_as != name)
                     files += 1
                 elif kind == "models":
                     place = Path(settings.MODEL_KEPT_DIR) / name
                     place.parent.mkdir(parents=True, exist_ok=True)
                     with place.open("wb") as stored:
                         shutil.copyfileobj(content, stored)
+                    if settings.MEDIA_S3_BUCKET:
+                        content.seek(0)
+                        default_storage.save(f"{WEIGHTS}/{name}", content)
                     files += 1
             reset_sequences()
-    except BaseException:
+    except BaseException as error:
         delete_files(written)
+        if isinstance(error, FilesAway):
+            raise BackupRefused("storage_away", AWAY, str(error)) from error
         raise
     return Summary(manifest["rows"], files, 0)
 

@@ -12,13 +12,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from django.core.files.storage import default_storage
 from django.db.models import Q
 from django.utils import timezone
 
 from portal.dogs.models import PartialUpload, Photo
 from portal.dogs.storage import delete_files
 from portal.feeds.models import Archive, Feed
+from portal.files import FilesAway, names_and_times
 from portal.matching.models import Query
 from portal.matching.photos import SIZES
 
@@ -40,7 +40,11 @@ def delete_orphans(*, now: datetime | None = None, everything: bool = False) -> 
     deleted = 0
     for shard in range(SHARDS) if everything else [turn]:
         for folder in FOLDERS:
-            old = list(old_files(f"{folder}/{shard:02x}", now - OLD_ENOUGH))
+            try:
+                old = list(old_files(f"{folder}/{shard:02x}", now - OLD_ENOUGH))
+            except FilesAway:
+                log.warning("Files are away, so this shard waits for its next turn")
+                return deleted
             orphans = sorted(set(old) - named(old)) if old else []
             delete_files(orphans)
             deleted += len(orphans)
@@ -50,18 +54,8 @@ def delete_orphans(*, now: datetime | None = None, everything: bool = False) -> 
 
 
 def old_files(folder: str, before: datetime) -> Iterator[str]:
-    """Stored names of the files in a folder that were written before a moment."""
-    try:
-        _folders, names = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
-        try:
-            written = default_storage.get_modified_time(f"{folder}/{name}")
-        except FileNotFoundError:
-            continue
-        if written < before:
-            yield f"{folder}/{name}"
+    """Stored names of the files in a folder that were written before a moment. Raises FilesAway."""
+    return (name for name, written in names_and_times(folder) if written < before)
 
 
 def named(names: Iterable[str]) -> set[str]:

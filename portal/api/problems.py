@@ -45,6 +45,7 @@ STATUS_BY_CODE = {
     "worker_lost": 503,
     "no_match": 404,
     "storage_full": 507,
+    "storage_away": 503,
 }
 
 log = logging.getLogger(__name__)

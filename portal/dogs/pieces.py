@@ -1,4 +1,8 @@
-"""Writes on photos that arrive in pieces."""
+"""Writes on photos that arrive in pieces.
+
+Pieces lie where photos do, in a bucket where there is one, since the next piece may come to another
+machine.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,9 @@ from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs import services
 from portal.dogs.models import Dog, PartialUpload, Photo
-from portal.dogs.storage import StorageFull, delete_on_commit, new_files
+from portal.dogs.storage import NOT_STORED, NotStored, StorageAway, delete_on_commit, new_files
 from portal.dogs.uploads import Refusal, read_or_refuse
+from portal.files import FilesAway
 
 KEPT_FOR = timedelta(days=1)
 # Unfinished and unused ones of one person; 20 photos are one dog's.
@@ -26,8 +31,8 @@ AT_ONCE = 60
 
 
 class UploadRefused(PawkinError):
-    """Codes: file_too_large, empty_file, too_many_uploads, upload_elsewhere, storage_full, and
-    those of a file that is no photo."""
+    """Codes: file_too_large, empty_file, too_many_uploads, upload_elsewhere, storage_full,
+    storage_away, and those of a file that is no photo."""
 
 
 def begin(*, owner: User, dog: Dog | None, name: str, length: int) -> PartialUpload:
@@ -52,8 +57,8 @@ def append(*, upload: PartialUpload, offset: int, data: bytes) -> PartialUpload:
     with new_files() as files:
         try:
             piece = files.write(data, folder="pieces")
-        except StorageFull as error:
-            raise UploadRefused(error.code, "Make room, then go on.", str(upload.pk)) from error
+        except NotStored as error:
+            raise UploadRefused(error.code, error.message, str(upload.pk)) from error
         updated = PartialUpload.objects.filter(pk=upload.pk, received=offset).update(
             received=offset + len(data), pieces=[*upload.pieces, piece]
         )
@@ -68,7 +73,7 @@ def complete(*, upload: PartialUpload, by: User) -> Photo | None:
     """What is to be done once all is there: the photo of its dog, if that exists already.
 
     Raises UploadRefused for a file that is not a photo we can use; then nothing of it is kept,
-    unless there was only no room for it.
+    unless there was only no room for it, or its pieces or its place are away.
     """
     file = assembled(upload)
     if upload.dog is None:
@@ -78,8 +83,8 @@ def complete(*, upload: PartialUpload, by: User) -> Photo | None:
             raise UploadRefused(looked.code, "Choose another file.", upload.name)
         return None
     [result] = services.add_photos(dog=upload.dog, files=[file], by=by)
-    if isinstance(result, Refusal) and result.code == "storage_full":
-        raise UploadRefused(result.code, "Make room, then go on.", upload.name)
+    if isinstance(result, Refusal) and result.code in NOT_STORED:
+        raise UploadRefused(result.code, "Send the last piece again.", upload.name)
     discard(uploads=[upload])
     if isinstance(result, Refusal):
         raise UploadRefused(result.code, "Choose another file.", upload.name)
@@ -87,10 +92,15 @@ def complete(*, upload: PartialUpload, by: User) -> Photo | None:
 
 
 def assembled(upload: PartialUpload) -> File:
+    """Raises UploadRefused where the pieces are away."""
     parts = []
     for piece in upload.pieces:
-        with default_storage.open(piece, "rb") as opened:
-            parts.append(opened.read())
+        try:
+            with default_storage.open(piece, "rb") as opened:
+                parts.append(opened.read())
+        except FilesAway as error:
+            away = StorageAway(str(error))
+            raise UploadRefused(away.code, away.message, upload.name) from error
     return ContentFile(b"".join(parts), name=upload.name)
 
 

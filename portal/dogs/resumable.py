@@ -27,6 +27,7 @@ STATUS = {
     "upload_elsewhere": 409,
     "too_many_uploads": 429,
     "storage_full": 507,
+    "storage_away": 503,
 }
 
 

@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs.models import Dog, DogChange, DogEvent, Photo, TemperamentValue
-from portal.dogs.storage import StorageFull, delete_on_commit, new_files
+from portal.dogs.storage import NotStored, delete_on_commit, new_files
 from portal.dogs.temperament import SCALE_TRAITS
 from portal.dogs.uploads import Refusal, read_or_refuse, read_upload
 from portal.jobs.models import Job
@@ -77,7 +77,7 @@ def create_dog(
             if upload.sha256 not in stored:
                 try:
                     stored[upload.sha256] = files.write(upload.data, folder="uploads")
-                except StorageFull as error:
+                except NotStored as error:
                     raise PhotosRefused([Refusal(file.name or "", error.code)]) from error
         with transaction.atomic():
             dog = Dog(shelter=shelter, slug=free_slug(str(fields["name"])))
@@ -189,7 +189,7 @@ def add_photos(
             else:
                 try:
                     stored[upload.sha256] = store.write(upload.data, folder="uploads")
-                except StorageFull as error:
+                except NotStored as error:
                     results.append(Refusal(file.name or "", error.code))
                 else:
                     taken.add(upload.sha256)

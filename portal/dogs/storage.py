@@ -14,6 +14,7 @@ from django.db import transaction
 
 from ml.errors import ImageRejected
 from portal.dogs.models import random_name
+from portal.files import FilesAway
 
 # No room, over the quota, and a file that is larger than one may be.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -21,9 +22,25 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 log = logging.getLogger(__name__)
 
 
-class StorageFull(ImageRejected):
-    """Code: storage_full. There is no room for a file, so it is refused as one that cannot be
-    used would be, and nothing of it stays."""
+class NotStored(ImageRejected):
+    """A file that could not be stored is refused as one that cannot be used would be, and nothing
+    of it stays. Codes: storage_full, storage_away."""
+
+
+class StorageFull(NotStored):
+    """Code: storage_full. There is no room for a file."""
+
+
+class StorageAway(NotStored):
+    """Code: storage_away. The bucket that files lie in does not answer, or refuses us."""
+
+    def __init__(self, detail: str = "") -> None:
+        remedy = "Try again in a moment; MEDIA_S3_* say where the bucket is."
+        super().__init__("storage_away", remedy, detail)
+
+
+# The files are as good as before, and can be sent again.
+NOT_STORED = frozenset({"storage_full", "storage_away"})
 
 
 class Files:
@@ -35,7 +52,7 @@ class Files:
     def write(self, data: bytes, *, folder: str, suffix: str = "") -> str:
         """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`.
 
-        Raises StorageFull.
+        Raises StorageFull or StorageAway.
         """
         stem = random_name()
         name = f"{folder}/{stem[:2]}/{stem}{suffix}"
@@ -44,10 +61,14 @@ class Files:
         except OSError as error:
             # Half of it may be there.
             delete_files([name])
+            if isinstance(error, FilesAway):
+                raise StorageAway(str(error)) from error
             if error.errno in FULL:
                 log.error("There is no room for files: %s", error)
                 raise StorageFull(
-                    "storage_full", "Make room where MEDIA_ROOT is.", str(error)
+                    "storage_full",
+                    "Make room where photos lie (MEDIA_ROOT, MEDIA_S3_BUCKET).",
+                    str(error),
                 ) from error
             raise
         self.written.append(name)
@@ -79,6 +100,9 @@ def delete_files(names: Iterable[str | None]) -> None:
         if name:
             try:
                 default_storage.delete(name)
+            except FilesAway:
+                # No row names it any more, so it goes as orphans do (portal/api/orphans.py).
+                log.warning("The file %s could not be deleted yet", name)
             except OSError:
                 log.exception("The file %s could not be deleted", name)
 

@@ -25,6 +25,7 @@ from portal.dogs.forms import BondForm, DogForm, NewDogForm, TemperamentForm
 from portal.dogs.history import lines
 from portal.dogs.models import Breed, Dog, Photo
 from portal.dogs.start import LATEST, TROUBLE
+from portal.dogs.storage import NOT_STORED
 from portal.dogs.uploads import Refusal
 from portal.jobs.messages import sentence
 from portal.shelters.models import Shelter
@@ -123,10 +124,15 @@ def list_dog(request: SignedInRequest, form: NewDogForm, temperament: Temperamen
         # The same form came before; if that was cut short, what it lacks is done now.
         dog = Dog.objects.get(shelter=shelter, external_id=fields["external_id"])
     uploads = pieces.arrived(owner=request.user, ids=form.uploads)
-    files = [*map(pieces.assembled, uploads), *form.cleaned_data["photos"]]
-    refused = add_files(request, dog, files, there_is_fine=True)
-    # What there was no room for is kept for another try.
-    if not any(refusal.code == "storage_full" for refusal in refused):
+    try:
+        files = [*map(pieces.assembled, uploads), *form.cleaned_data["photos"]]
+    except pieces.UploadRefused as error:
+        refused = [Refusal(error.detail, error.code)]
+        say(request, refused)
+    else:
+        refused = add_files(request, dog, files, there_is_fine=True)
+    # What could not be stored is kept for another try.
+    if not any(refusal.code in NOT_STORED for refusal in refused):
         pieces.discard(uploads=uploads)
     if not form.publishes:
         messages.success(request, _("Saved as a draft. Only your shelter can see it."))
@@ -150,9 +156,13 @@ def add_files(
     refused = [result for result in results if isinstance(result, Refusal)]
     if there_is_fine:
         refused = [refusal for refusal in refused if refusal.code != "photo_already_there"]
+    say(request, refused)
+    return refused
+
+
+def say(request: SignedInRequest, refused: Sequence[Refusal]) -> None:
     for refusal in refused:
         messages.error(request, f"{refusal.file_name}: {sentence(refusal.code)}")
-    return refused
 
 
 def render_new(

@@ -18,11 +18,12 @@ from django.utils import timezone
 from ml.errors import PawkinError
 from portal.accounts.models import User
 from portal.dogs.models import Dog, random_name
-from portal.dogs.storage import FULL, delete_files, delete_on_commit
+from portal.dogs.storage import FULL, StorageAway, delete_files, delete_on_commit
 from portal.feeds import services
 from portal.feeds.models import Archive, Feed, FeedEntry, FeedPhoto, FeedRun
 from portal.feeds.records import Page, Record
 from portal.feeds.sources.csvzip import FOLDER, MOST_BYTES
+from portal.files import FilesAway
 from portal.jobs.models import Job
 from portal.jobs.services import cancel_all, enqueue
 from portal.shelters.models import Shelter
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 class ArchiveRefused(PawkinError):
     """Codes: not_an_archive, archive_too_large, import_running, archive_gone,
-    storage_full."""
+    storage_full, storage_away."""
 
 
 def take_archive(*, shelter: Shelter, by: User, file: File, whole: bool, language: str) -> Archive:
@@ -65,6 +66,9 @@ def take_archive(*, shelter: Shelter, by: User, file: File, whole: bool, languag
             enqueue(kind=Job.Kind.PREVIEW_IMPORT, subject=archive.pk, queue=Job.Queue.BATCH)
     except BaseException as error:
         delete_files([upload])
+        if isinstance(error, FilesAway):
+            away = StorageAway(str(error))
+            raise ArchiveRefused(away.code, away.message, away.detail) from error
         if isinstance(error, OSError) and error.errno in FULL:
             raise ArchiveRefused("storage_full", "Make room first.", str(error)) from error
         raise

@@ -18,6 +18,7 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.dogs import services as dogs
 from portal.dogs.models import Breed, Dog, Photo
+from portal.dogs.storage import StorageAway
 from portal.dogs.temperament import SCALE_TRAITS
 from portal.dogs.uploads import Refusal
 from portal.feeds.errors import FeedError
@@ -320,11 +321,14 @@ def next_photos(feed: Feed, limit: int) -> list[FeedPhoto]:
 
 
 def store_photo(*, run: FeedRun, row: FeedPhoto, data: bytes) -> None:
-    """Adds a fetched photo to its dog, or says why not."""
+    """Adds a fetched photo to its dog, or says why not. Raises StorageAway; it is then fetched anew
+    later."""
     name = row.reference.rpartition("/")[2][:100] or "photo"
     [result] = dogs.add_photos(
         dog=row.entry.dog, files=[ContentFile(data, name=name)], queue=Job.Queue.BATCH
     )
+    if isinstance(result, Refusal) and result.code == "storage_away":
+        raise StorageAway(row.reference)
     sha256 = hashlib.sha256(data).hexdigest()
     if isinstance(result, Refusal) and result.code == "photo_already_there":
         result = row.entry.dog.photos.get(sha256=sha256)

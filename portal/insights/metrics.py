@@ -134,6 +134,12 @@ def workers(now: datetime) -> Iterator[GaugeMetricFamily]:
         ["queue"],
         [(beat.queue, beat.gpu_memory_bytes) for beat in beats],
     )
+    yield gauge(
+        "search_recall",
+        "Share of the exact answer in the approximate answers checked last; absent where exact.",
+        ["queue"],
+        [(beat.queue, beat.recall) for beat in beats],
+    )
 
 
 def times(now: datetime) -> Iterator[GaugeMetricFamily]:

@@ -38,6 +38,7 @@ SENTENCES: dict[str, StrPromise] = {
     "truncated_image": _("This photo is damaged or incomplete. Please send it again."),
     "too_heavy": _("This photo needs more memory than we have. Please send a smaller version."),
     "storage_full": _("We have no room for photos just now. Please try again later."),
+    "storage_away": _("Photos can't be kept just now. Please try again in a minute."),
     "file_missing": _("This photo is no longer there. Please upload it again."),
     # What is seen in it
     "no_dog": _("We couldn't find a dog in this photo. Try one where its face is clear."),

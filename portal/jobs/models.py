@@ -118,7 +118,9 @@ class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
 class WorkerHeartbeat(models.Model):
     """When the worker of a queue last said that it is alive; `ready` once its models are loaded.
 
-    Its memory is what its process holds now; that on a GPU is null where it uses none.
+    Its memory is what its process holds now; that on a GPU is null where it uses none. `recall` is
+    the share of the exact answers in its approximate ones that were checked last, null where it
+    answers exactly.
     """
 
     queue = models.CharField(max_length=12, choices=Job.Queue, unique=True)
@@ -126,6 +128,7 @@ class WorkerHeartbeat(models.Model):
     ready = models.BooleanField(default=False)
     memory_bytes = models.PositiveBigIntegerField(null=True)
     gpu_memory_bytes = models.PositiveBigIntegerField(null=True)
+    recall = models.FloatField(null=True)
 
     objects = WorkerHeartbeatQuerySet.as_manager()
 

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from kombu.exceptions import ChannelError
 
@@ -42,7 +42,7 @@ RESEND_AT_MOST = 200
 # Messages that a queue's worker has taken and not begun.
 HELD_BY_WORKERS = 1
 
-# Redis serves low numbers first: nobody who waits for an answer waits behind a bulk upload.
+# What comes first has the low number: nobody who waits for an answer waits behind a bulk upload.
 PRIORITY = {Job.Kind.INDEX_PHOTO.value: 6, Job.Kind.MAKE_VARIANTS.value: 9}
 
 broker_absence = Absence(seconds=5)
@@ -128,6 +128,23 @@ def put_back(*, job: Job, got_on: bool) -> bool:
     if waits:
         _send_on_commit(job)
     return waits
+
+
+def postpone(*, job_id: uuid.UUID | str, worker: str) -> bool:
+    """Puts this worker's running job back because something that it needs is away; the attempt does
+    not count. No message leaves: the sweeper sends it again within ten seconds to a minute, so that
+    nothing turns in circles meanwhile. False when the job is no longer the caller's."""
+    own = Job.objects.filter(pk=job_id, state=Job.State.RUNNING, worker=worker)
+    return bool(
+        own.update(
+            state=Job.State.QUEUED,
+            attempts=Greatest(F("attempts") - 1, 0),
+            # What it said of itself: a reindex would take a photo named there for a killer.
+            step="",
+            sent_at=timezone.now(),
+            heartbeat_at=None,
+        )
+    )
 
 
 @transaction.atomic
@@ -225,7 +242,8 @@ def messages_waiting(*, queue: str) -> int | None:
             channel = connection.default_channel
             return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:
-        # Redis has no such list once its last message is gone.
+        # Redis has no such list once its last message is gone, RabbitMQ no such queue before the
+        # first one.
         return 0
     except Exception as error:
         log.warning("The broker does not say what it holds: %s", error)
@@ -233,10 +251,15 @@ def messages_waiting(*, queue: str) -> int | None:
 
 
 def beat_worker(
-    *, queue: str, ready: bool, memory: int | None = None, gpu_memory: int | None = None
+    *,
+    queue: str,
+    ready: bool,
+    memory: int | None = None,
+    gpu_memory: int | None = None,
+    recall: float | None = None,
 ) -> None:
-    """Says that a queue's worker is alive, whether its models are loaded, and what it holds in
-    bytes."""
+    """Says that a queue's worker is alive, whether its models are loaded, what it holds in bytes,
+    and how much of the exact answers its searches find."""
     WorkerHeartbeat.objects.update_or_create(
         queue=queue,
         defaults={
@@ -244,6 +267,7 @@ def beat_worker(
             "ready": ready,
             "memory_bytes": memory,
             "gpu_memory_bytes": gpu_memory,
+            "recall": recall,
         },
     )
 
@@ -315,6 +339,13 @@ def _send_on_commit(job: Job) -> None:
     transaction.on_commit(functools.partial(_send, job), robust=True)
 
 
+def _priority(kind: str) -> int:
+    """As the broker counts: Redis serves low numbers first, RabbitMQ high ones."""
+    place = PRIORITY.get(kind, 0)
+    most = settings.CELERY_TASK_QUEUE_MAX_PRIORITY
+    return place if most is None else most - place
+
+
 def _send(job: Job) -> None:
     if broker_absence.holds():
         # Whoever sent before has waited in vain; the sweeper sends in a moment.
@@ -325,7 +356,7 @@ def _send(job: Job) -> None:
             f"workers.tasks.{job.kind}",
             args=[str(job.pk)],
             queue=job.queue,
-            priority=PRIORITY.get(job.kind, 0),
+            priority=_priority(job.kind),
             retry=False,
         )
     except Exception as error:

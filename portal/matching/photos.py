@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
+from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from portal.dogs.models import Photo
+from portal.files import FilesAway, beginning
 from portal.matching.models import Query
 from portal.media import is_signed
 
@@ -23,8 +27,27 @@ SIZES = ("full", "thumb", "a480", "a960", "w960")
 # What a browser can show of an upload that no worker has turned into a picture yet.
 UPLOAD_TYPES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n", "image/png"))
 
+View = Callable[..., HttpResponseBase]
+
+
+def or_later(view: View) -> View:
+    """503 while nobody can say whether a photo is there, and nothing keeps that answer."""
+
+    @functools.wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(*args, **kwargs)
+        except FilesAway:
+            response = HttpResponse("Photos are away.", status=503, content_type="text/plain")
+            response["Cache-Control"] = PRIVATE
+            response["Retry-After"] = "10"
+            return response
+
+    return answer
+
 
 @require_safe
+@or_later
 def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
     if size not in SIZES:
         raise Http404
@@ -40,6 +63,7 @@ def photo(request: HttpRequest, name: str, size: str) -> HttpResponseBase:
 
 
 @require_safe
+@or_later
 def query_photo(request: HttpRequest, query_id: uuid.UUID) -> HttpResponseBase:
     queries = Query.objects.current() if is_signed(request) else Query.objects.owned_by(request)
     query = get_object_or_404(queries, pk=query_id)
@@ -52,13 +76,13 @@ def query_photo(request: HttpRequest, query_id: uuid.UUID) -> HttpResponseBase:
 
 
 def upload_type(query: Query) -> str | None:
-    """The content type by which a browser can show the upload itself; None where it cannot."""
+    """The content type by which a browser can show the upload itself; None where it cannot. Raises
+    FilesAway."""
     name = query.upload.name
     if not name:
         return None
     try:
-        with default_storage.open(name) as file:
-            head = file.read(12)
+        head = beginning(name, 12)
     except FileNotFoundError:
         return None
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
@@ -67,11 +91,14 @@ def upload_type(query: Query) -> str | None:
 
 
 def can_be_shown(query: Query) -> bool:
-    return bool(query.image) or upload_type(query) is not None
+    try:
+        return bool(query.image) or upload_type(query) is not None
+    except FilesAway:
+        return False
 
 
 def picture(name: str | None, caching: str, content_type: str | None = None) -> FileResponse:
-    """Raises Http404 where there is no file, whatever the row says."""
+    """Raises Http404 where there is no file, whatever the row says, and FilesAway."""
     if not name:
         raise Http404
     try:

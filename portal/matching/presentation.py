@@ -107,9 +107,20 @@ class Badge:
 
 
 def temperament(dog: Dog) -> list[Badge]:
-    """Every trait in its order, unknown ones included; reads the prefetched values."""
-    values = {value.trait: value for value in dog.temperament.all()}
+    """Every trait in its order, unknown ones included."""
+    values = {value.trait: value for value in known_traits(dog)}
     return [_badge(trait.value, values.get(trait.value)) for trait in Trait]
+
+
+def known_traits(dog: Dog) -> Iterable[TemperamentValue]:
+    """As `for_cards` and `answers` read them, else from the database or its prefetched rows."""
+    return dog.read_traits if hasattr(dog, "read_traits") else dog.temperament.all()
+
+
+def known_breeds(dog: Dog) -> frozenset[str]:
+    """Slugs, as `known_traits`."""
+    breeds = dog.read_breeds if hasattr(dog, "read_breeds") else dog.breeds.all()
+    return frozenset(breed.slug for breed in breeds)
 
 
 def _badge(trait: str, value: TemperamentValue | None) -> Badge:
@@ -152,10 +163,18 @@ class Card:
         return str(LIKENESS_WORDS[self.match.band]) if self.match else ""
 
 
+# Lists on the rows: Django would make a queryset for each dog, which costs more than the reading.
+TRAITS = Prefetch("temperament", to_attr="read_traits")
+OF_MATCH = (
+    Prefetch("dog__temperament", to_attr="read_traits"),
+    Prefetch("dog__breeds", to_attr="read_breeds"),
+)
+
+
 def for_cards(dogs: DogQuerySet) -> DogQuerySet:
     """The same dogs with all that a card shows, in a constant number of queries."""
     shown = Prefetch("photos", queryset=Photo.objects.shown(), to_attr="shown_photos")
-    return dogs.select_related("shelter").prefetch_related(shown, "temperament")
+    return dogs.select_related("shelter").prefetch_related(shown, TRAITS)
 
 
 def dog_cards(dogs: Iterable[Dog], filters: Filters = ANYTHING) -> list[Card]:
@@ -204,8 +223,7 @@ class Likeness:
 
     @classmethod
     def of_dog(cls, dog: Dog) -> Likeness:
-        breeds = frozenset(breed.slug for breed in dog.breeds.all())
-        return cls(breeds, frozenset(dog.colours), dog.weight_kg)
+        return cls(known_breeds(dog), frozenset(dog.colours), dog.weight_kg)
 
     @classmethod
     def of_query(cls, query: Query) -> Likeness:
@@ -216,7 +234,7 @@ class Likeness:
         """Codes of what is known to be alike, looks first, then of what was asked for and is known
         of the dog: looks, same_breed, same_colour, similar_size, traits."""
         found = ["looks"] if match.band != "none" else []
-        if self.breeds & {breed.slug for breed in dog.breeds.all()}:
+        if self.breeds & known_breeds(dog):
             found.append("same_breed")
         if self.colours & set(dog.colours):
             found.append("same_colour")
@@ -224,7 +242,7 @@ class Likeness:
             heavier = max(self.weight_kg, dog.weight_kg)
             if float(abs(self.weight_kg - dog.weight_kg) / heavier) <= SAME_SIZE:
                 found.append("similar_size")
-        known = {row.trait for row in dog.temperament.all() if row.answer == Answer.YES}
+        known = {row.trait for row in known_traits(dog) if row.answer == Answer.YES}
         return found + [trait for trait in sorted(filters.traits) if trait in known]
 
 
@@ -262,11 +280,7 @@ def answers(
     matches: MatchQuerySet, filters: Filters = ANYTHING, source: Likeness | None = None
 ) -> Answers:
     """Matches that can still be shown, as cards. Five queries."""
-    rows = (
-        matches.shown()
-        .select_related("dog__shelter", "photo")
-        .prefetch_related("dog__temperament", "dog__breeds")
-    )
+    rows = matches.shown().select_related("dog__shelter", "photo").prefetch_related(*OF_MATCH)
     framed = frames(match.photo for match in rows)
     cards = [
         Card(

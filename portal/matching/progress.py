@@ -22,6 +22,10 @@ ALIVE = timedelta(seconds=30)
 # (seconds waited, milliseconds until the page asks again)
 DELAYS = ((1.5, 200), (5, 400), (20, 1000))
 LONGEST_DELAY = 3000
+# About what a job takes of its worker. Nobody asks before it can be their turn: fifty pages that
+# ask five times a second would take more of the processor than the fifty answers.
+TURN_MILLISECONDS = 50
+LONGEST_TURN = 1000
 
 STEPS = ("preparing", "finding_dog", "comparing")
 
@@ -94,9 +98,19 @@ class Progress:
 
     @property
     def delay(self) -> int:
-        """Milliseconds until the page asks again: often at first, then less and less."""
+        """Milliseconds until the page asks again: often at first, then less and less, and not while
+        many others come first."""
         seconds = self.waited.total_seconds()
-        return next((delay for limit, delay in DELAYS if seconds < limit), LONGEST_DELAY)
+        delay = next((delay for limit, delay in DELAYS if seconds < limit), LONGEST_DELAY)
+        return max(delay, min(LONGEST_TURN, TURN_MILLISECONDS * self.ahead))
+
+    @property
+    def ahead(self) -> int:
+        """Open jobs of the queue that came before."""
+        if self.job is None or self.job.state != Job.State.QUEUED:
+            return 0
+        others = Job.objects.open().filter(queue=self.job.queue)
+        return others.filter(created_at__lt=self.job.created_at).count()
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
-from portal.dogs.models import Dog, Photo, PhotoQuerySet
+from portal.dogs.models import Dog, DogQuerySet, Photo, PhotoQuerySet
 from portal.jobs.models import Job
 from portal.matching.filters import Filters
 from portal.matching.models import (
@@ -89,12 +89,11 @@ def photos_without_variants() -> PhotoQuerySet:
     return bare.order_by("-pk")
 
 
-def candidates(filters: Filters, *, lost: bool = False) -> set[int]:
+def candidates(filters: Filters, *, lost: bool = False) -> DogQuerySet:
     """Dogs a search may return: adoptable now (or, for a lost dog, in any shelter's public list),
     with a searchable photo, and as wished."""
     dogs = Dog.objects.in_shelters() if lost else Dog.objects.adoptable()
-    suiting = filters.apply(dogs.with_searchable_photo())
-    return set(suiting.order_by().values_list("pk", flat=True))
+    return filters.apply(dogs.with_searchable_photo()).order_by()
 
 
 def ranking_is_fresh(ranking: Ranking) -> bool:

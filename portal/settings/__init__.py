@@ -5,6 +5,7 @@ from .api import *  # noqa: F403
 from .database import *  # noqa: F403
 from .environment import *  # noqa: F403
 from .feeds import *  # noqa: F403
+from .files import *  # noqa: F403
 from .language import *  # noqa: F403
 from .logs import *  # noqa: F403
 from .mail import *  # noqa: F403

@@ -28,7 +28,12 @@ CACHES: dict[str, Any] = {
         }
         if REDIS_URL.startswith(("redis://", "rediss://"))
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
+    ),
+    # Parts of pages that are the same for everybody, in each web process: `{% cache %}`.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "template_fragments",
+    },
 }
 
 REST_FRAMEWORK: dict[str, Any] = {

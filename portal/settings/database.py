@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from .environment import DATA_DIR, EMBEDDED, env
 
-__all__ = ["DATABASES", "DEFAULT_AUTO_FIELD"]
+__all__ = ["DATABASES", "DEFAULT_AUTO_FIELD", "VECTOR_STORE"]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -39,3 +41,12 @@ else:
     default["CONN_HEALTH_CHECKS"] = True
 
 DATABASES = {"default": default}
+
+# Where vectors of photos are searched: in each worker's memory, or in PostgreSQL by pgvector.
+VECTOR_STORE: str = env.str("VECTOR_STORE", default="memory")
+if VECTOR_STORE not in ("memory", "pgvector"):
+    raise ImproperlyConfigured(f"VECTOR_STORE is {VECTOR_STORE}: choose memory or pgvector.")
+if VECTOR_STORE == "pgvector" and default["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured(
+        "VECTOR_STORE is pgvector, which needs PostgreSQL: name one in DATABASE_URL, or unset it."
+    )

@@ -1,25 +1,34 @@
 """Celery: small JSON messages that may be lost, because the rows are the truth."""
 
+import re
+import ssl
 from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
 
 from .environment import DATA_DIR, EMBEDDED, env
 
 __all__ = [
+    "BROKER_SPEAKS_AMQP",
     "CELERY_ACCEPT_CONTENT",
     "CELERY_BEAT_SCHEDULE",
     "CELERY_BEAT_SCHEDULE_FILENAME",
     "CELERY_BROKER_CONNECTION_MAX_RETRIES",
     "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP",
     "CELERY_BROKER_CONNECTION_TIMEOUT",
+    "CELERY_BROKER_HEARTBEAT",
     "CELERY_BROKER_TRANSPORT_OPTIONS",
     "CELERY_BROKER_URL",
+    "CELERY_BROKER_USE_SSL",
     "CELERY_ENABLE_UTC",
     "CELERY_IMPORTS",
     "CELERY_RESULT_BACKEND",
     "CELERY_TASK_ACKS_LATE",
+    "CELERY_TASK_DEFAULT_PRIORITY",
     "CELERY_TASK_DEFAULT_QUEUE",
     "CELERY_TASK_IGNORE_RESULT",
     "CELERY_TASK_PUBLISH_RETRY",
+    "CELERY_TASK_QUEUE_MAX_PRIORITY",
     "CELERY_TASK_REJECT_ON_WORKER_LOST",
     "CELERY_TASK_SERIALIZER",
     "CELERY_TASK_SOFT_TIME_LIMIT",
@@ -47,7 +56,27 @@ def embedded_redis() -> str:
 
 REDIS_URL: str = env.str("REDIS_URL", default="") or (embedded_redis() if EMBEDDED else "")
 
-CELERY_BROKER_URL = REDIS_URL
+# Messages may go through RabbitMQ; requests are counted in Redis all the same.
+CELERY_BROKER_URL: str = env.str("BROKER_URL", default="") or REDIS_URL
+if not re.match(r"(redis|rediss|amqp|amqps|memory)://", CELERY_BROKER_URL):
+    raise ImproperlyConfigured(
+        "BROKER_URL names no broker that Pawkin speaks to: begin it with redis://, rediss://, "
+        "amqp:// or amqps://."
+    )
+BROKER_SPEAKS_AMQP = CELERY_BROKER_URL.startswith("amqp")
+# By itself a client of amqps:// believes any certificate. None: the name in the address.
+CELERY_BROKER_USE_SSL: dict[str, Any] | None = (
+    {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    if CELERY_BROKER_URL.startswith("amqps://")
+    else None
+)
+# A broker that does not answer for a minute is connected to anew (AMQP only; Redis is asked every
+# second anyway).
+CELERY_BROKER_HEARTBEAT = 30
+# RabbitMQ serves high numbers first, from queues that were made for so many, and messages without
+# one last; Redis serves low ones first, and those without one before all (portal/jobs/services.py).
+CELERY_TASK_QUEUE_MAX_PRIORITY: int | None = 9 if BROKER_SPEAKS_AMQP else None
+CELERY_TASK_DEFAULT_PRIORITY = CELERY_TASK_QUEUE_MAX_PRIORITY
 CELERY_RESULT_BACKEND = None
 CELERY_IMPORTS = ["workers.tasks"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -78,19 +107,23 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    # Longer than the longest task, or a message is delivered a second time while it is worked on.
-    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
-    "socket_connect_timeout": 1,
-    # Workers ask for messages once a second; a person waits no longer than this for a broker that
-    # hangs, and only the first one (portal/absence.py).
-    "socket_timeout": 3,
-    "socket_keepalive": True,
-    "max_retries": 1,
-    "interval_start": 0,
-    "interval_step": 0.1,
-    "interval_max": 0.1,
-}
+FEW_RETRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    # A message is delivered again when its connection ends, whatever the time.
+    {"write_timeout": 3, **FEW_RETRIES}
+    if BROKER_SPEAKS_AMQP
+    else {
+        # Longer than the longest task, or a message is delivered a second time while it is worked
+        # on.
+        "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
+        "socket_connect_timeout": 1,
+        # Workers ask for messages once a second; a person waits no longer than this for a broker
+        # that hangs, and only the first one (portal/absence.py).
+        "socket_timeout": 3,
+        "socket_keepalive": True,
+        **FEW_RETRIES,
+    }
+)
 
 CELERY_TASK_DEFAULT_QUEUE = "batch"
 

@@ -1,10 +1,10 @@
-"""Applications, requests, templates, static files and private media."""
+"""Applications, requests, templates, static files, and where photos are asked for."""
 
 import re
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .environment import BASE_DIR, DATA_DIR, DEBUG, env
+from .environment import BASE_DIR, DATA_DIR, env
 
 __all__ = [
     "ASGI_APPLICATION",
@@ -15,13 +15,11 @@ __all__ = [
     "FORM_RENDERER",
     "INSTALLED_APPS",
     "MEDIA_ORIGIN",
-    "MEDIA_ROOT",
     "MIDDLEWARE",
     "ROOT_URLCONF",
     "STATICFILES_DIRS",
     "STATIC_ROOT",
     "STATIC_URL",
-    "STORAGES",
     "TEMPLATES",
     "WSGI_APPLICATION",
 ]
@@ -112,20 +110,6 @@ if MEDIA_ORIGIN and not re.fullmatch(r"https?://[^/?#@]+", MEDIA_ORIGIN):
     raise ImproperlyConfigured(
         f"MEDIA_ORIGIN is {MEDIA_ORIGIN}: give a scheme and a host, as in https://photos.example."
     )
-
-# No MEDIA_URL: photos are private until a view says otherwise.
-MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(DATA_DIR / "media"))
-
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": (
-            "django.contrib.staticfiles.storage.StaticFilesStorage"
-            if DEBUG
-            else "portal.static_files.StaticFiles"
-        )
-    },
-}
 
 # Files larger than this go to a temporary file; their own limit is UPLOAD_MAX_BYTES.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024

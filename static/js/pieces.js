@@ -67,7 +67,9 @@ export async function send(place, file, { token, signal, told }) {
         const response = await call(address, "HEAD", token, {}, signal);
         offset = Number(response.headers.get("Upload-Offset"));
       }
-      while (offset < file.size) {
+      // Once at least: all pieces may be there while it was not told what came of the file, and an
+      // empty one asks for that.
+      do {
         told(offset / file.size, false);
         const piece = file.slice(offset, offset + PIECE);
         const headers = {
@@ -77,7 +79,7 @@ export async function send(place, file, { token, signal, told }) {
         const response = await call(address, "PATCH", token, headers, signal, piece);
         offset = Number(response.headers.get("Upload-Offset"));
         failures = 0;
-      }
+      } while (offset < file.size);
       localStorage.removeItem(key);
       return address;
     } catch (error) {

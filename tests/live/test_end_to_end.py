@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from benchmarks import end_to_end, listing
@@ -49,3 +50,19 @@ def test_a_listed_dog_is_soon_found(stack: Installation, drawn_dogs: Path, tmp_p
     assert outcome == "searchable"
     assert elapsed < 3 * patience()
     assert "Newcomer" in end_to_end.search(stack.url, photo).text
+
+
+def test_with_pgvector_the_database_compares(
+    postgres_stack: Installation, postgres_url: str, drawn_dogs: Path
+) -> None:
+    assert end_to_end.search(postgres_stack.url, images(drawn_dogs)[1]).outcome == "matches"
+    with psycopg.connect(postgres_url) as connection:
+        active = connection.execute("SELECT id FROM matching_modelversion WHERE state = 'active'")
+        [(version,)] = active.fetchall()
+        counts = connection.execute(
+            f"SELECT (SELECT count(*) FROM matching_vector_{version}), "
+            "(SELECT count(*) FROM matching_embedding WHERE version_id = %s)",
+            [version],
+        ).fetchone()
+    assert counts is not None
+    assert counts[0] == counts[1] > 0

@@ -65,6 +65,15 @@ SHOWN = {1: "rgbw", 2: "grwb", 3: "wbgr", 4: "bwrg", 5: "rbgw", 6: "brwg", 7: "w
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_shrunk_photo_is_upright_too(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = load(saved(scene(), "PNG", exif=exif), max_side=60)
+    assert pixels.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))
+    assert corners(pixels) == SHOWN[orientation]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_exif_orientation(format: str, orientation: int) -> None:
     exif = Image.Exif()

@@ -90,17 +90,125 @@ def test_both_ways_agree_on_unit_vectors_with_twins(monkeypatch, share):
 
 def test_a_wide_search_widens_past_the_photos_of_one_dog(monkeypatch):
     monkeypatch.setattr(module, "FEW_ROWS", 0)
-    monkeypatch.setattr(module, "WIDEST", 1.0)
-    answers = []
-    wide = VectorIndex._search_wide
+    widths = []
+    best_of = VectorIndex._best_of
     monkeypatch.setattr(
-        VectorIndex, "_search_wide", lambda *args: answers.append(wide(*args)) or answers[-1]
+        VectorIndex,
+        "_best_of",
+        lambda self, vectors, found: widths.append(found.shape[1]) or best_of(self, vectors, found),
     )
     near = [(i, 1, [1.0, 0.0, 0.0, i / 1000]) for i in range(50)]
-    far = [(100 + i, 2 + i, [0.5 - i / 1000, 0.0, 0.0, 0.0]) for i in range(300)]
+    far = [(100 + i, 2 + i, [0.5 - i / 1000, 0.0, 0.0, 0.0]) for i in range(3000)]
     hits = filled(near + far).search(np.array([[1, 0, 0, 0]], np.float32), 3, None)
     assert [hit.group for hit in hits] == [1, 2, 3]
-    assert answers == [hits]
+    assert widths == [12, 48, 192]
+
+
+# Among many photos
+
+
+def clustered(number, seed=0, dim=32):
+    """(number, dim) float32 of length 1, in 40 heaps as breeds lie, and random for more of them."""
+    random = np.random.default_rng(seed)
+    middles = np.random.default_rng(9).normal(size=(40, dim))
+    values = middles[random.integers(0, 40, number)] + random.normal(size=(number, dim)) * 0.8
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """20,000 photos, three of a dog, searched as a million are."""
+    monkeypatch.setattr(module, "FEW_ROWS", 50)
+    monkeypatch.setattr(module, "EXACT_ROWS", 500)
+    index = VectorIndex(32)
+    index.add(np.arange(20_000), np.arange(20_000) // 3, clustered(20_000))
+    return index
+
+
+def recall(index, queries, k, allowed):
+    mask = index._there if allowed is None else np.isin(index._groups, list(allowed))
+    shares = []
+    for query in queries:
+        exact = {hit.id for hit in index._search_exact(query[None], k, mask & index._there)}
+        found = {hit.id for hit in index.search(query[None], k, allowed)}
+        shares.append(len(exact & found) / len(exact))
+    return np.mean(shares)
+
+
+def test_a_coarse_index_is_made_beside_the_live_one(many):
+    query = clustered(1, seed=3)
+    exact = many.search(query, 10, None)
+    assert many.kind == "exact"  # answered at once, while the other is being made
+    many.build()
+    assert many.kind == "approximate"
+    assert many.search(query, 10, None) == exact
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1, 0.01, 0.001])
+def test_approximate_answers_hold_the_recall_that_is_promised(many, share):
+    many.build()
+    random = np.random.default_rng(4)
+    allowed = set(np.flatnonzero(random.random(6700) < share).tolist())
+    assert recall(many, clustered(100, seed=5), 10, allowed) >= 0.99
+    for query in clustered(20, seed=6):
+        hits = many.search(query[None], 10, allowed)
+        assert {hit.group for hit in hits} <= allowed
+        assert len(hits) == min(10, len(allowed))
+        assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.group))
+
+
+def test_what_comes_and_goes_after_the_coarse_index_was_made_is_known_to_it(many):
+    many.build()
+    query = clustered(1, seed=7)
+    many.add(np.array([90_000]), np.array([90_000]), query)
+    assert many.search(query, 3, None)[0].id == 90_000
+    many.remove([90_000])
+    assert many.search(query, 3, None)[0].id != 90_000
+    assert many.kind == "approximate"
+
+
+def test_the_coarse_index_is_made_anew_when_the_photos_have_doubled_or_lost_a_quarter(many):
+    many.build()
+    first = many._coarse
+    many.add(np.arange(20_000, 41_000), np.arange(20_000, 41_000), clustered(21_000, seed=8))
+    many.build()
+    assert many._coarse is not first
+    assert many._coarse.trained_for == 41_000
+    assert len(many._coarse) == 41_000
+    many.remove(range(12_000))
+    assert many.kind == "exact"
+    assert len(many) == len(many._ids) == 29_000
+    many.build()
+    assert recall(many, clustered(20, seed=9), 10, None) >= 0.99
+
+
+def test_a_coarse_index_begun_before_places_were_given_back_is_thrown_away(many, monkeypatch):
+    tune = module.CoarseIndex.tune
+
+    def tune_late(self, *args):
+        if len(many) == 20_000:
+            many.remove(range(6000))
+        return tune(self, *args)
+
+    monkeypatch.setattr(module.CoarseIndex, "tune", tune_late)
+    many.build()
+    assert many.kind == "exact"
+    many.build()
+    assert many.kind == "approximate"
+
+
+def test_a_recall_under_the_floor_makes_it_probe_more(many, monkeypatch, caplog):
+    monkeypatch.setattr(module, "CHECK_EVERY", 1)
+    many.build()
+    many._coarse.probes = 1
+    before = []
+    for query in clustered(400, seed=11):
+        many.search(query[None], 10, None)
+        before.append(many.recall)
+    assert min(share for share in before if share is not None) < module.FLOOR
+    assert many._coarse.probes > 1
+    assert "Recall" in caplog.text
+    assert many.recall >= module.FLOOR
 
 
 def test_the_hit_names_the_photo_and_the_query_row_that_matched():

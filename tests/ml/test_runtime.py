@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ml.errors import DataError
-from ml.runtime import compile_network, pick_device
+from ml.runtime import compile_network, cores, network, pick_device
 
 
 class Small(nn.Module):
@@ -52,6 +52,45 @@ def test_order_in_a_batch() -> None:
     together = run(pixels(4))[1]
     for place, one in enumerate(pixels(4)):
         assert np.allclose(run(one[None])[1][0], together[place], atol=5e-3)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("count", [3, 4, 7, 16, 33])
+def test_a_batch_in_parts_gives_what_its_pictures_give(threads: int, count: int) -> None:
+    run = compile_network(Small, EXAMPLE, device="cpu", threads=threads)
+    alone = compile_network(Small, EXAMPLE, device="cpu", threads=1)
+    together = run(pixels(count))
+    assert [found.dtype for found in together] == [np.float32, np.float32]
+    for place, one in enumerate(pixels(count)):
+        for found, expected in zip(together, alone(one[None]), strict=True):
+            assert found.shape == (count, *expected.shape[1:])
+            assert np.allclose(found[place], expected[0], atol=5e-3)
+    kept = [found.copy() for found in together]
+    run(255 - pixels(count))
+    assert all(np.array_equal(a, b) for a, b in zip(kept, together, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ("max 100000\n", 6),
+        ("150000 100000\n", 2),
+        ("50000 100000\n", 1),
+        ("900000 100000\n", 6),
+        ("", 6),
+        ("0 0\n", 6),
+        (None, 6),
+    ],
+)
+def test_cores_are_those_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, count: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(2, 8)))
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    if told is not None:
+        (tmp_path / "cpu.max").write_text(told)
+    monkeypatch.setattr(network, "_CPU_MAX", tmp_path / "cpu.max")
+    assert cores() == count
 
 
 def test_second_start_neither_builds_nor_differs(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from ml.errors import NoSubject
 from ml.spec import NetworkSpec
-from ml.subject import KINDS, Gate, Subject, SubjectFinder, crop, in_pixels, squash
+from ml.subject import KINDS, Gate, Subject, SubjectFinder, crop, in_pixels, squash, squash_all
 
 SPEC = NetworkSpec("", "", "", (32, 32), (0, 0, 0), (1, 1, 1), {"dog_at_least": 0.4})
 
@@ -114,3 +114,15 @@ def test_squash_keeps_colours_in_place() -> None:
     assert small.shape == (20, 30, 3)
     assert small[:, :13].max() < 30
     assert small[:, 17:].min() > 225
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_many_pictures_are_squashed_as_one_is(count: int) -> None:
+    random = np.random.default_rng(2)
+    shapes = [(50 + 10 * place, 90, 3) for place in range(count)]
+    pictures = [random.integers(0, 255, shape, np.uint8) for shape in shapes]
+    found = squash_all(pictures, (24, 32), "bicubic")
+    assert found.shape == (count, 24, 32, 3)
+    assert found.flags.writeable
+    for one, picture in zip(found, pictures, strict=True):
+        assert np.array_equal(one, squash(picture, (24, 32), "bicubic"))

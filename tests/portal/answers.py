@@ -11,6 +11,10 @@ from portal.matching import services
 from portal.matching.filters import Filters
 
 
+def keys(rows):
+    return set(rows.values_list("pk", flat=True))
+
+
 def open_job(kind):
     return Job.objects.open().get(kind=kind)
 

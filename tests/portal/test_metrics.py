@@ -75,7 +75,11 @@ def test_times_are_quantiles_of_the_last_hour(scrape):
 def test_workers_and_versions(scrape, listed):
     now = timezone.now()
     WorkerHeartbeat.objects.create(
-        queue="batch", beat_at=now - timedelta(seconds=7), ready=True, memory_bytes=5 * 10**8
+        queue="batch",
+        beat_at=now - timedelta(seconds=7),
+        ready=True,
+        memory_bytes=5 * 10**8,
+        recall=0.997,
     )
     version = ModelVersion.objects.active().get()
     listed("Bori")
@@ -83,6 +87,7 @@ def test_workers_and_versions(scrape, listed):
     assert figures["pawkin_worker_beat_age_seconds", ("queue", "batch")] == pytest.approx(7, 0.1)
     assert figures["pawkin_worker_ready", ("queue", "batch")] == 1
     assert figures["pawkin_worker_memory_bytes", ("queue", "batch")] == 5e8
+    assert figures["pawkin_search_recall", ("queue", "batch")] == 0.997
     assert not any(name == "pawkin_worker_gpu_memory_bytes" for name, *_ in figures)
     described = Embedding.objects.filter(version=version).count()
     assert figures["pawkin_index_size", ("version", str(version.pk))] == described

@@ -63,6 +63,19 @@ def test_sqlite_is_ready_for_several_writers(tmp_path: Path) -> None:
     assert str(tmp_path / "pawkin.sqlite3") in options
 
 
+@pytest.mark.parametrize(
+    ("store", "remedy"),
+    [("pgvector", "needs PostgreSQL: name one in DATABASE_URL"), ("faiss", "choose memory or")],
+)
+def test_vectors_are_kept_where_they_can_be(tmp_path: Path, store: str, remedy: str) -> None:
+    embedded = {"PAWKIN_EMBEDDED": "true", "PAWKIN_DATA": str(tmp_path / "d")}
+    result = load("1", **embedded, VECTOR_STORE=store)
+    assert result.returncode != 0
+    assert remedy in result.stderr
+    assert value("VECTOR_STORE", **embedded) == "memory"
+    assert value("VECTOR_STORE", **PRODUCTION, VECTOR_STORE="pgvector") == "pgvector"
+
+
 def test_no_installation_promises_to_keep_photos_longer_than_a_day(tmp_path: Path) -> None:
     embedded = {"PAWKIN_EMBEDDED": "true", "PAWKIN_DATA": str(tmp_path / "d")}
     assert value("QUERY_LIFETIME_HOURS", **embedded, QUERY_LIFETIME_HOURS="6") == "6"

@@ -1,5 +1,6 @@
 """A person's photo: only proportions stay of it, and dogs are compared by their faces."""
 
+import numpy as np
 import pytest
 
 from ml.errors import NoFace, NoSubject
@@ -92,6 +93,10 @@ def dogs(version, list_dog, run):
     return made
 
 
+def keys(*dogs):
+    return np.array([dog.pk for dog in dogs])
+
+
 def person_like(scale):
     """A person whose proportions are all in the middle."""
     return {name: scale.person[name][20] for name in FACE_RATIOS}
@@ -113,18 +118,17 @@ def test_only_proportions_stay_of_a_person(dogs, a_face, ask, run, files):
 
 
 def test_the_dog_built_alike_comes_first(dogs, version):
-    found = people.alike(person_like(people.scale()), version, 5, {d.pk for d in dogs.values()})
+    found = people.alike(person_like(people.scale()), version, 5, keys(*dogs.values()))
     assert [hit.dog_id for hit in found] == [dogs["Typical"].pk, dogs["Wide"].pk]
     assert found[0].score >= 95
     assert found[0].band == "strong"
     assert found[1].score < 80
-    only = people.alike(person_like(people.scale()), version, 5, {dogs["Wide"].pk})
+    only = people.alike(person_like(people.scale()), version, 5, keys(dogs["Wide"]))
     assert [hit.dog_id for hit in only] == [dogs["Wide"].pk]
 
 
 def test_a_new_dog_is_found_by_its_face_at_once(dogs, version, list_dog, run):
-    everybody = {d.pk for d in dogs.values()}
-    people.alike(person_like(people.scale()), version, 5, everybody)
+    people.alike(person_like(people.scale()), version, 5, keys(*dogs.values()))
     late = list_dog("Late", GREY)
     run()
     first = Keypoints.objects.get(photo=dogs["Typical"].photos.get())
@@ -133,7 +137,7 @@ def test_a_new_dog_is_found_by_its_face_at_once(dogs, version, list_dog, run):
         for n, (x, y, s) in zip(version.spec["keypoints"]["names"], first.points, strict=True)
     }
     with_face(late, version, points)
-    found = people.alike(person_like(people.scale()), version, 5, {*everybody, late.pk})
+    found = people.alike(person_like(people.scale()), version, 5, keys(*dogs.values(), late))
     assert {hit.dog_id for hit in found[:2]} == {late.pk, dogs["Typical"].pk}
 
 

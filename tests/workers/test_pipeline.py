@@ -10,14 +10,15 @@ from PIL import Image
 
 from ml.errors import ModelMissing
 from portal.dogs import services as dogs
-from portal.dogs.models import Photo
+from portal.dogs.models import Dog, Photo
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, Keypoints, Match, ModelVersion, Query, Rejection
 from tests.workers.conftest import file, picture
-from workers import features, pictures, pipeline, runtime
+from workers import features, live_index, pictures, pipeline, runtime
+from workers.live_index import LiveIndex
 
 pytestmark = pytest.mark.django_db
 
@@ -201,14 +202,14 @@ def test_a_dog_adopted_during_the_search_is_not_stored(
 ):
     stays, goes = list_dog("stays", SAND), list_dog("goes", RED)
     run()
-    find = runtime.LiveIndex.search
+    find = LiveIndex.search
 
     def search_index(self, *args):
         hits = find(self, *args)
         dogs.set_status(dog=goes, status="adopted", by=staff)
         return hits
 
-    monkeypatch.setattr(runtime.LiveIndex, "search", search_index)
+    monkeypatch.setattr(LiveIndex, "search", search_index)
     query = search(RED)
     run()
     assert [m.dog for m in query.rankings.get().matches.all()] == [stays]
@@ -322,14 +323,15 @@ def test_like_a_dog_without_a_searchable_photo(version, list_dog, act, run):
     assert names(ranking) == []
 
 
-def test_rows_that_became_visible_out_of_order_are_caught_up(version, list_dog, run):
+def test_rows_that_became_visible_out_of_order_are_caught_up(version, list_dog, run, monkeypatch):
+    monkeypatch.setattr(live_index, "PATIENCE", 0)
     for number in range(3):
         list_dog(str(number), RED)
     run()
     rows = list(Embedding.objects.order_by("pk"))
     late = rows[0]
     Embedding.objects.filter(pk=late.pk).delete()
-    index = runtime.LiveIndex(version.pk)
+    index = LiveIndex(version.pk)
     index.catch_up()
     assert (len(index), index.up_to) == (2, rows[2].pk)
     late.save(force_insert=True)
@@ -341,26 +343,62 @@ def test_rows_that_became_visible_out_of_order_are_caught_up(version, list_dog, 
     rows[1].save(force_insert=True)
     Embedding.objects.filter(pk=rows[0].pk).delete()
     index.catch_up()
-    allowed = {row.photo.dog_id for row in rows}
+    allowed = index.allowed(Dog.objects.all())
+    assert len(allowed) == 3
     hits = index.search(features.as_vectors([rows[1].vector]), 5, allowed)
     assert {hit.id for hit in hits} == {rows[1].photo_id, rows[2].photo_id}
 
 
-def test_an_index_that_is_complete_costs_one_query(
-    version, list_dog, run, django_assert_num_queries
+def test_all_rows_are_counted_a_twentieth_of_the_time_at_most(
+    version, list_dog, run, monkeypatch, django_assert_num_queries
 ):
+    """New rows are read before every search all the same."""
     list_dog("a", RED)
     run()
-    index = runtime.LiveIndex(version.pk)
+    index = LiveIndex(version.pk)
+    clock = [0.0]
+    monkeypatch.setattr(live_index.time, "monotonic", lambda: clock[0])
+    complete = LiveIndex._is_complete
+
+    def slow(self):
+        clock[0] += 2
+        return complete(self)
+
+    monkeypatch.setattr(LiveIndex, "_is_complete", slow)
     index.catch_up()
+    clock[0] += 39
     with django_assert_num_queries(1):
         index.catch_up()
+    list_dog("b", RED)
+    run()
+    index.catch_up()
+    assert len(index) == 2
+    clock[0] += 2
+    with django_assert_num_queries(2):
+        index.catch_up()
+
+
+def test_a_deleted_photo_is_noticed_before_the_next_count(version, list_dog, run, monkeypatch):
+    dog, other = list_dog("two coats", BLACK, RED), list_dog("other", SAND)
+    run()
+    index = LiveIndex(version.pk)
+    index.catch_up()
+    monkeypatch.setattr(index, "_is_complete", lambda: True)
+    red = Embedding.objects.get(photo__position=1)
+    vector = features.as_vectors([red.vector])
+    dogs.delete_photo(photo=red.photo)
+    hits = index.search(vector, 5, index.allowed(Dog.objects.all()))
+    assert {(hit.group, hit.id) for hit in hits} == {
+        (dog.pk, dog.photos.get().pk),
+        (other.pk, other.photos.get().pk),
+    }
+    assert len(index) == 2
 
 
 def test_an_index_of_another_version_is_apart(version, list_dog, run):
     list_dog("a", RED)
     run()
-    mirror = runtime.LiveIndex(ModelVersion.objects.get(name="starter-mirror").pk)
+    mirror = LiveIndex(ModelVersion.objects.get(name="starter-mirror").pk)
     mirror.catch_up()
     assert len(mirror) == 0
 

@@ -170,7 +170,7 @@ def test_work_is_done_in_slices_that_let_others_pass(
         with act():
             pipeline.run(outbox.pop(0))
         progress.append((reindex_job().done, reindex_job().state))
-    assert progress == [(2, "queued"), (4, "queued"), (5, "queued"), (5, "done")]
+    assert progress == [(2, "queued"), (4, "queued"), (5, "done")]
     mirror.refresh_from_db()
     assert mirror.state == "active"
     assert (reindex_job().done, reindex_job().total, reindex_job().attempts) == (5, 5, 1)

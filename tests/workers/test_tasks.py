@@ -195,7 +195,7 @@ def test_only_so_many_versions_are_kept_in_memory(version):
         for mark in "cdef"
     ]
     for one in versions:
-        kept.index(one)
+        kept.vectors(one)
         kept.analyser(one)
     assert [kept.has(one) for one in versions] == [False, False, True, True]
     first = kept.analyser(versions[3])

@@ -31,6 +31,7 @@ from portal.feeds.records import Page, Record, Rejected
 from portal.feeds.sources.reading import text
 from portal.feeds.vocabulary.breeds import breed_of
 from portal.feeds.vocabulary.temperament import suggestions_in
+from portal.files import FilesAway
 
 # Where uploaded archives lie.
 FOLDER = "archives"
@@ -78,6 +79,9 @@ class CsvZip:
         try:
             _refuse_long(self.folder / TABLE)
             reading = read_folder(self.folder)
+        except FilesAway:
+            # Nothing is known of the archive; whoever reads it does so later.
+            raise
         except (ValueError, OSError, csv.Error) as error:
             raise FeedError(
                 "feed_answer_unreadable", "Put a dogs.csv into the archive.", str(error)
