@@ -1,7 +1,9 @@
 """Lists cost as many questions to the database with five thousand dogs as with five."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.accounts.models import User
@@ -109,3 +111,18 @@ def test_no_list_asks_more_than_fifteen_questions(
     for role, address in lists:
         with django_assert_max_num_queries(QUERIES, info=address):
             assert roles[role].get(address).status_code == 200
+
+
+def test_the_filter_form_is_kept_for_a_minute(client, settings):
+    """A page asks for shelters and breeds once a minute, not once a reader."""
+    settings.CACHES = {
+        **settings.CACHES,
+        "template_fragments": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    }
+    client.get("/dogs/")
+    with CaptureQueriesContext(connection) as first:
+        client.get("/dogs/?sex=male")
+    with CaptureQueriesContext(connection) as again:
+        page = client.get("/dogs/?sex=male").content.decode()
+    assert len(again) < len(first)
+    assert 'name="size"' in page
