@@ -145,6 +145,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--vectors", type=int, default=1_000_000, help="of search, at most (default 1000000)"
     )
+    parser.add_argument(
+        "--pgvectors",
+        type=int,
+        default=100_000,
+        help="of search in PostgreSQL, at most (default 100000; a million take a quarter of an hour)",
+    )
     parser.add_argument("--photos", type=Path, help="a folder of photos to list and search with")
     for name, number in (
         ("uploads", 1000), ("searches", 500), ("kills", 20), ("flushes", 2), ("pauses", 2)

@@ -52,7 +52,7 @@ PRODUCTS = (1024, 2048)
 OF_EACH_PRODUCT = 3
 
 EAGER = "eager torch"
-ANCESTOR = "ViT-tiny 224, the ancestor's embedder"
+ANCESTOR = "ViT-tiny 224 (ancestor)"
 WHOLE = "whole photo"
 NO_GPU = "no CUDA GPU here"
 

@@ -119,9 +119,9 @@ def lines(
 
 def _empty(title: str, height: float) -> tuple[Figure, "Axes"]:
     figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained", facecolor="white")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
-    return figure, axes
+    # Over the whole width: labels may leave little room above the bars themselves.
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11)
+    return figure, figure.add_subplot()
 
 
 def _saved(figure: Figure, axes: "Axes", path: Path, series: int) -> Path:

@@ -74,6 +74,8 @@ def run(options: argparse.Namespace, machine: dict[str, Any]) -> int:
         problem = pose(real, queries, size)
         exact = {name: exact_answers(problem, name) for name in SHARES}
         for engine, build in ENGINES.items():
+            if build is in_postgresql and size > options.pgvectors:
+                continue
             one = {"photos": size, "engine": engine, **judged(build(problem), exact)}
             told.append(one)
             print(*row(one), flush=True)

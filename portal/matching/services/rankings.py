@@ -53,6 +53,8 @@ def get_ranking(*, query: Query | None, dog: Dog | None, filters: Filters) -> Ra
         filters_key=filters.key(),
         defaults={"filters": filters.canonical()},
     )
+    # They are at hand; nobody is to read them again.
+    ranking.query, ranking.dog = query, dog
     return ranking
 
 
