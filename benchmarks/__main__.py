@@ -149,7 +149,7 @@ def parse_options() -> argparse.Namespace:
         "--pgvectors",
         type=int,
         default=100_000,
-        help="of search in PostgreSQL, at most (default 100000; a million take a quarter of an hour)",
+        help="of search in PostgreSQL, at most (default 100000; a million take half an hour)",
     )
     parser.add_argument("--photos", type=Path, help="a folder of photos to list and search with")
     for name, number in (

@@ -132,7 +132,7 @@ def withdrawals(server: Installation, photo: Path) -> int:
     the same photo shows."""
     again = 0
     with Visitor(server.url) as staff:
-        listing.log_in(staff, *server.logins()["staff"])
+        listing.log_in(staff, *server.logins()["admin"])
         for _ in range(WITHDRAWN):
             dog = pages.FIRST_DOG.search(one_search(server.url, photo))
             if dog is None:

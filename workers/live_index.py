@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from django.db.models import Count, QuerySet, Sum
+from django.utils import timezone
 
 from ml.index import Hit, VectorIndex
-from portal.dogs.models import DogQuerySet
+from portal.dogs.models import Dog, DogQuerySet
 from portal.matching.models import Embedding
 from workers.features import DIMENSION, as_vectors
 
@@ -20,12 +21,25 @@ PATIENCE = 20
 Row = tuple[int, int, int, bytes | memoryview]
 
 
+# For so many seconds what a filter let pass is not read again, where no dog has changed meanwhile:
+# in a rush many ask for the same. So many filters are kept.
+KEPT_SECONDS = 1.0
+KEPT_FILTERS = 8
+
+
 class Dogs:
     """The dogs a search may return, read from the database once."""
 
-    def __init__(self, dogs: DogQuerySet) -> None:
+    def __init__(self, dogs: DogQuerySet, up_to: int) -> None:
+        self._since, self._up_to, self._read = time.monotonic(), up_to, timezone.now()
         keys = dogs.values_list("pk", flat=True)
         self._keys = np.fromiter(keys.iterator(chunk_size=ROWS_AT_ONCE), np.int64)
+
+    def holds(self, up_to: int) -> bool:
+        """Whether they would be the same if they were read again, as far as rows tell."""
+        if self._up_to != up_to or time.monotonic() - self._since > KEPT_SECONDS:
+            return False
+        return not Dog.objects.filter(updated_at__gte=self._read).exists()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -54,6 +68,7 @@ class LiveIndex:
         self._photos = np.empty(0, np.int64)
         self._sum = 0
         self._count_from = 0.0
+        self._allowed: dict[str, Dogs] = {}
         self.up_to = 0
 
     def __len__(self) -> int:
@@ -64,7 +79,14 @@ class LiveIndex:
         return self._index.recall
 
     def allowed(self, dogs: DogQuerySet) -> Dogs:
-        return Dogs(dogs)
+        sql, params = dogs.query.sql_with_params()
+        question = f"{sql} {params}"
+        held = self._allowed.get(question)
+        if held is None or not held.holds(self.up_to):
+            held = self._allowed[question] = Dogs(dogs, self.up_to)
+            if len(self._allowed) > KEPT_FILTERS:
+                del self._allowed[next(iter(self._allowed))]
+        return held
 
     def search(self, vectors: np.ndarray, k: int, allowed: Dogs) -> list[Hit]:
         while True:

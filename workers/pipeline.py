@@ -26,7 +26,7 @@ from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
-from portal.matching.queries import active_version, candidates, photos_without_variants
+from portal.matching.queries import candidates, photos_without_variants
 from portal.tracing import working
 from workers import alerts, duplicates, feeds, people, pictures, reindexing, webhooks
 from workers.features import as_rows, as_vectors, rejection_code, store_seen
@@ -219,7 +219,8 @@ def rank(job: Job) -> None:
 
 
 def live_version() -> ModelVersion:
-    version = active_version()
+    # Its spec is long, and read once a process (workers.runtime.spec_of).
+    version = ModelVersion.objects.active().defer("spec").first()
     if version is None:
         raise PawkinError("no_active_version", "Start a worker that has models.")
     return version

@@ -23,8 +23,8 @@ from django.conf import settings
 
 from portal.jobs.models import Job
 
-# How far the batch worker steps back behind searches on the same machine.
-NICENESS = 10
+# How far the batch worker steps back behind searches and pages on the same machine.
+NICENESS = 19
 # A connection is dead when for 25 seconds nothing answers, not even the other machine's system;
 # where this system knows these options (tcp(7)).
 KEEPALIVE = {

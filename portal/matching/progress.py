@@ -24,8 +24,8 @@ DELAYS = ((1.5, 200), (5, 400), (20, 1000))
 LONGEST_DELAY = 3000
 # About what a job takes of its worker. Nobody asks before it can be their turn: fifty pages that
 # ask five times a second would take more of the processor than the fifty answers.
-TURN_MILLISECONDS = 50
-LONGEST_TURN = 1000
+TURN_MILLISECONDS = 60
+LONGEST_TURN = 1500
 
 STEPS = ("preparing", "finding_dog", "comparing")
 

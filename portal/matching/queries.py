@@ -105,8 +105,9 @@ def ranking_is_fresh(ranking: Ranking) -> bool:
         return False
     if ranking.ranked_at > timezone.now() - FRESH_FOR:
         return True
-    version = active_version()
-    if version is None or ranking.version_id != version.pk:
+    # Its spec is long, and read for nothing here.
+    version = ModelVersion.objects.active().values_list("pk", flat=True).first()
+    if version is None or ranking.version_id != version:
         return False
     newest = Embedding.objects.filter(version=version).aggregate(newest=Max("pk"))["newest"]
     if (newest or 0) > ranking.up_to:
