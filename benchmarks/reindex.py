@@ -69,9 +69,9 @@ def reindex(server: Installation, api: Api, database_bytes: int) -> Run:
     """Has everything described anew and looks on until it is done."""
     looks = []
     begun = time.monotonic()
-    api.call("POST", "reindex", {"rebuild": True})
+    api.call("POST", "reindex/", {"rebuild": True})
     while True:
-        told = api.call("GET", "reindex")
+        told = api.call("GET", "reindex/")
         passed = time.monotonic() - begun
         looks.append((round(passed, 1), int(told["done"]), memory(server)))
         if told["state"] not in ("queued", "running"):

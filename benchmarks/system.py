@@ -60,9 +60,9 @@ def run(options: argparse.Namespace, machine: dict[str, Any]) -> int:
             alone = list(crowds(server.url, photos, CROWDS))
             kept = withdrawals(server, dogs.searches[0])
             api = Api(server)
-            api.call("POST", "reindex", {"rebuild": True})
+            api.call("POST", "reindex/", {"rebuild": True})
             beside = list(crowds(server.url, photos, BESIDE))
-            during = api.call("GET", "reindex")
+            during = api.call("GET", "reindex/")
             print(f"reindex meanwhile: {during}", flush=True)
     rows = [row("", one) for one in alone] + [row(" beside a reindex", one) for one in beside]
     ratios = [
