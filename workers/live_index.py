@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
@@ -79,7 +80,10 @@ class LiveIndex:
         return self._index.recall
 
     def allowed(self, dogs: DogQuerySet) -> Dogs:
-        sql, params = dogs.query.sql_with_params()
+        try:
+            sql, params = dogs.query.sql_with_params()
+        except EmptyResultSet:  # known without asking, as where nobody is near
+            return Dogs(dogs.none(), self.up_to)
         question = f"{sql} {params}"
         held = self._allowed.get(question)
         if held is None or not held.holds(self.up_to):

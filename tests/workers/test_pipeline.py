@@ -395,6 +395,27 @@ def test_a_deleted_photo_is_noticed_before_the_next_count(version, list_dog, run
     assert len(index) == 2
 
 
+def test_what_a_filter_let_pass_is_read_again_when_a_dog_has_changed(
+    version, list_dog, run, staff, django_assert_num_queries
+):
+    dog, other = list_dog("one", RED), list_dog("other", SAND)
+    run()
+    index = LiveIndex(version.pk)
+    index.catch_up()
+    everybody = Dog.objects.adoptable()
+    assert set(index.allowed(everybody).dogs()) == {dog.pk, other.pk}
+    with django_assert_num_queries(1):
+        index.allowed(everybody)
+    assert set(index.allowed(everybody.filter(name="one")).dogs()) == {dog.pk}
+    dogs.set_status(dog=other, status="adopted", by=staff)
+    assert set(index.allowed(everybody).dogs()) == {dog.pk}
+    late = list_dog("late", BLACK)
+    run()
+    index.catch_up()
+    assert set(index.allowed(everybody).dogs()) == {dog.pk, late.pk}
+    assert len(index.allowed(Dog.objects.filter(pk__in=[]))) == 0
+
+
 def test_an_index_of_another_version_is_apart(version, list_dog, run):
     list_dog("a", RED)
     run()
