@@ -135,7 +135,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="*",
-        help="end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
+        help="all: everything but faults, in about an hour; end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
         "at once; pages: what adopters open, with --crowd dogs; faults: by itself, uploads and "
         "searches while processes are killed, on the database that DATABASE_URL names; "
         + "; ".join(f"{name}: {told}" for name, told in ALONE.items()),
@@ -159,6 +159,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--number", type=int, default=40, help="measurements (default 40)")
     options = parser.parse_args()
     options.what = options.what or list(WHAT)
+    if "all" in options.what:
+        # Last what is reckoned from the others.
+        options.what = [*WHAT, *(name for name in ALONE if name != "sizing"), "sizing"]
     unknown = set(options.what) - {*WHAT, *ALONE, "faults"}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
