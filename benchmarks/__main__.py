@@ -135,9 +135,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="*",
-        help="all: everything but faults, in about an hour; end_to_end: upload to matches; listing: upload to searchable; similar_dog: ten calls "
-        "at once; pages: what adopters open, with --crowd dogs; faults: by itself, uploads and "
-        "searches while processes are killed, on the database that DATABASE_URL names; "
+        help="all: everything but faults, in about an hour; end_to_end: upload to matches; "
+        "listing: upload to searchable; similar_dog: ten calls at once; pages: what adopters open, "
+        "with --crowd dogs; faults: by itself, uploads and searches while processes are killed, on "
+        "the database that DATABASE_URL names; "
         + "; ".join(f"{name}: {told}" for name, told in ALONE.items()),
     )
     parser.add_argument("--dogs", type=int, default=500, help="how many are listed (default 500)")
