@@ -414,8 +414,9 @@ def test_one_id_follows_a_request_and_it_is_not_the_visitors(site: Site) -> None
     answer = site.proxy.ask("/health/live", source="127.0.0.11", X_Request_ID="forged-0123456789")
     given = answer.headers["X-Request-ID"]
     assert re.fullmatch(r"[0-9a-f]{32}", given or "")
-    lines = (site.proxy.folder / "logs" / "access.log").read_text().splitlines()
-    assert [line for line in lines if line.endswith(f" {given}")]
+    log = site.proxy.folder / "logs" / "access.log"
+    # Either writes its line after it has answered.
+    eventually(lambda: f" {given}\n" in log.read_text(), within=5, what="nginx's log has the id")
     eventually(
         lambda: given in site.log.read_text(), within=5, what="the portal's log has the same id"
     )
