@@ -20,7 +20,7 @@ from benchmarks.installation import Installation
 from benchmarks.plots import lines
 from benchmarks.report import picture, place, table, write_section
 
-SIZES = (1000, 4000, 10_000, 20_000)
+SIZES = (1000, 5000, 20_000)
 PROGRAMS = ("web", "interactive", "batch", "scheduler", "redis")
 ORIGINALS = 400
 PAUSE_SECONDS = 2
