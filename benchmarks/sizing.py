@@ -106,8 +106,8 @@ def page(measured: dict[str, dict[str, Any]]) -> list[str]:
         "speaks S3 from the second machine on.",
         f"- **Describing**: {rate:.1f} photos a second with {cores} cores, linear "
         f"([measured](performance.md) to {reindex['runs'][-1]['photos']:,} photos). Photos that "
-        "are newly listed are a job each and spread over all workers. Describing all of them anew is "
-        "one job that one worker at a time takes a slice of: give its machine more cores, or a "
+        "are newly listed are a job each and spread over all workers. Describing all of them anew "
+        "is one job that one worker at a time takes a slice of: give its machine more cores, or a "
         "GPU; more machines do not hasten it. The live version answers meanwhile.",
         "",
         "What is reckoned: sizes are the measured bytes a photo times the number, times of "
