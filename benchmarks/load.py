@@ -6,7 +6,6 @@ adopters at once; what a single adopter waits beyond that costs no server (the p
 
 import argparse
 import itertools
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,13 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import content, pages
+from benchmarks import pages, stage
 from benchmarks.end_to_end import Answer, search
-from benchmarks.installation import Installation
 from benchmarks.plots import lines
 from benchmarks.queueing import p95, poisson, responses
 from benchmarks.report import picture, place, table, write_section
-from benchmarks.system import ORIGINALS, PHOTOS, PREPARE_SECONDS, RATES, at_once
+from benchmarks.system import PHOTOS, at_once
 
 # Of what the machine can do.
 SHARES = (0.2, 0.4, 0.6, 0.8)
@@ -42,25 +40,18 @@ class Run(NamedTuple):
 
 
 def run(options: argparse.Namespace, machine: dict[str, Any]) -> int:
-    with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
-        folder = Path(name)
-        dogs = content.prepare(
-            folder, photos=options.photos, dogs=min(ORIGINALS, options.dogs), searches=PHOTOS
-        )
-        data = folder / "data"
-        with Installation(data, "--port", "0", "--photos", str(dogs.listed), **RATES) as server:
-            listed = server.wait_until_prepared(PREPARE_SECONDS)
-            total = pages.fill(server, options.crowd - listed)
-            photos = itertools.cycle(dogs.searches)
-            at_once(server.url, list(itertools.islice(photos, 10)))
-            single = [search(server.url, next(photos)).seconds for _ in range(30)]
-            alone = float(np.median(single))
-            service = burst(server.url, photos)
-            print(f"alone {alone:.3f} s, of the machine {service:.3f} s a search", flush=True)
-            runs = []
-            for number, share in enumerate(SHARES):
-                runs.append(offer(server.url, photos, share / service, alone, service, number))
-                print(*row(runs[-1]), flush=True)
+    with stage.opened(options, PHOTOS) as (server, dogs, listed, _seconds):
+        total = pages.fill(server, options.crowd - listed)
+        photos = itertools.cycle(dogs.searches)
+        at_once(server.url, list(itertools.islice(photos, 10)))
+        single = [search(server.url, next(photos)).seconds for _ in range(30)]
+        alone = float(np.median(single))
+        service = burst(server.url, photos)
+        print(f"alone {alone:.3f} s, of the machine {service:.3f} s a search", flush=True)
+        runs = []
+        for number, share in enumerate(SHARES):
+            runs.append(offer(server.url, photos, share / service, alone, service, number))
+            print(*row(runs[-1]), flush=True)
     keep(runs, alone, service, total, dogs.source, machine)
     return 0
 

@@ -5,16 +5,14 @@ their files are the same, so that reading them is as fast as a disk's cache.
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
 
-from benchmarks import content, pages
+from benchmarks import pages, stage
 from benchmarks.api import Api
 from benchmarks.installation import Installation
 from benchmarks.plots import lines
@@ -22,9 +20,7 @@ from benchmarks.report import picture, place, table, write_section
 
 SIZES = (1000, 5000, 20_000)
 PROGRAMS = ("web", "interactive", "batch", "scheduler", "redis")
-ORIGINALS = 400
 PAUSE_SECONDS = 2
-PREPARE_SECONDS = 3600
 
 
 class Run(NamedTuple):
@@ -39,29 +35,24 @@ class Run(NamedTuple):
 
 def run(options: argparse.Namespace, machine: dict[str, Any]) -> int:
     sizes = [size for size in SIZES if size <= options.crowd] or [options.crowd]
-    with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
-        folder = Path(name)
-        dogs = content.prepare(
-            folder, photos=options.photos, dogs=min(ORIGINALS, options.dogs), searches=1
-        )
-        with Installation(folder / "data", "--port", "0", "--photos", str(dogs.listed)) as server:
-            listed = server.wait_until_prepared(PREPARE_SECONDS)
-            stored = sum(path.stat().st_size for path in (server.data / "media").rglob("*.*"))
-            api = Api(server)
-            runs: list[Run] = []
-            for size in sizes:
-                pages.fill(server, size - listed)
-                listed = size
-                database = server.data / "pawkin.sqlite3"
-                held = database.stat().st_size if database.exists() and not runs else 0
-                runs.append(reindex(server, api, held))
-                told = runs[-1]
-                print(
-                    f"{told.photos} photos: {told.seconds:.0f} s, "
-                    f"{told.photos / told.seconds:.1f} a second",
-                    flush=True,
-                )
-    keep(runs, dogs.source, stored / min(ORIGINALS, options.dogs), machine)
+    with stage.opened(options, 1) as (server, dogs, originals, _seconds):
+        stored = sum(path.stat().st_size for path in (server.data / "media").rglob("*.*"))
+        api = Api(server)
+        runs: list[Run] = []
+        listed = originals
+        for size in sizes:
+            pages.fill(server, size - listed)
+            listed = size
+            database = server.data / "pawkin.sqlite3"
+            held = database.stat().st_size if database.exists() and not runs else 0
+            runs.append(reindex(server, api, held))
+            told = runs[-1]
+            print(
+                f"{told.photos} photos: {told.seconds:.0f} s, "
+                f"{told.photos / told.seconds:.1f} a second",
+                flush=True,
+            )
+    keep(runs, dogs.source, stored / originals, machine)
     return 0
 
 

@@ -2,36 +2,25 @@
 
 import argparse
 import itertools
-import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import content, listing, pages
+from benchmarks import listing, pages, stage
 from benchmarks.api import Api
 from benchmarks.end_to_end import Answer, drop
 from benchmarks.installation import Installation
 from benchmarks.report import Figure, table, write_section
 from benchmarks.visitor import Visitor
 
-PREPARE_SECONDS = 3600
 # Adopters, and how often so many come at once.
 CROWDS = ((1, 40), (10, 12), (50, 4), (100, 2))
 BESIDE = ((1, 40), (10, 12), (50, 4))
-ORIGINALS = 400
 PHOTOS = 100
 WITHDRAWN = 20
-# Nobody's rate is measured here.
-RATES = {
-    "RATE_UPLOADS": "100000/min",
-    "API_RATE_VISITORS": "100000/min",
-    "API_RATE_USERS": "100000/min",
-    "API_RATE_SEARCHES": "100000/min",
-}
 
 
 class Crowd(NamedTuple):
@@ -43,27 +32,19 @@ class Crowd(NamedTuple):
 
 
 def run(options: argparse.Namespace, machine: dict[str, Any]) -> int:
-    with tempfile.TemporaryDirectory(prefix="pawkin-bench-") as name:
-        folder = Path(name)
-        dogs = content.prepare(
-            folder, photos=options.photos, dogs=min(ORIGINALS, options.dogs), searches=PHOTOS
-        )
-        data = folder / "data"
-        with Installation(data, "--port", "0", "--photos", str(dogs.listed), **RATES) as server:
-            begun = time.monotonic()
-            listed = server.wait_until_prepared(PREPARE_SECONDS)
-            prepared = listed / (time.monotonic() - begun)
-            print(f"{listed} photos through the queue, {prepared:.1f} a second", flush=True)
-            total = pages.fill(server, options.crowd - listed)
-            photos = itertools.cycle(dogs.searches)
-            list(crowds(server.url, photos, ((1, 5), (10, 1))))
-            alone = list(crowds(server.url, photos, CROWDS))
-            kept = withdrawals(server, dogs.searches[0])
-            api = Api(server)
-            api.call("POST", "reindex/", {"rebuild": True})
-            beside = list(crowds(server.url, photos, BESIDE))
-            during = api.call("GET", "reindex/")
-            print(f"reindex meanwhile: {during}", flush=True)
+    with stage.opened(options, PHOTOS) as (server, dogs, listed, seconds):
+        prepared = listed / seconds
+        print(f"{listed} photos through the queue, {prepared:.1f} a second", flush=True)
+        total = pages.fill(server, options.crowd - listed)
+        photos = itertools.cycle(dogs.searches)
+        list(crowds(server.url, photos, ((1, 5), (10, 1))))
+        alone = list(crowds(server.url, photos, CROWDS))
+        kept = withdrawals(server, dogs.searches[0])
+        api = Api(server)
+        api.call("POST", "reindex/", {"rebuild": True})
+        beside = list(crowds(server.url, photos, BESIDE))
+        during = api.call("GET", "reindex/")
+        print(f"reindex meanwhile: {during}", flush=True)
     rows = [row("", one) for one in alone] + [row(" beside a reindex", one) for one in beside]
     ratios = [
         f"{one.adopters}: {one.figure.p95 / other.figure.p95:.2f}"

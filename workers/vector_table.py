@@ -182,21 +182,15 @@ class VectorTable:
             _set(cursor, settings)
             # The innermost LIMIT keeps the planner to the order of the graph, and the scalar
             # subquery to looking at each photo's dog by its key; joined, it would read all dogs.
-            cursor.execute(
-                self._sql(
-                    "SELECT query.row, near.photo, near.dog, vector_send(near.vector), "
-                    "near.distance FROM {queries} CROSS JOIN LATERAL ("
-                    "SELECT photo, dog, vector, vector <#> query.vector AS distance FROM {table} "
-                    "ORDER BY vector <#> query.vector LIMIT {width}) AS near "
-                    "WHERE (SELECT true FROM ({allowed}) AS allowed (dog) "
-                    "WHERE allowed.dog = near.dog)",
-                    queries=_queries(vectors),
-                    width=width,
-                    allowed=SQL(allowed.sql),
-                ),
-                allowed.params,
+            found = self._near(
+                cursor,
+                vectors,
+                "ORDER BY vector <#> query.vector LIMIT {width}) AS near "
+                "WHERE (SELECT true FROM ({allowed}) AS allowed (dog) "
+                "WHERE allowed.dog = near.dog)",
+                width,
+                allowed,
             )
-            found = cursor.fetchall()
             hits = self._best(vectors, found)
             if len(hits) >= MARGIN * k:
                 return hits[:k]
@@ -213,20 +207,14 @@ class VectorTable:
         longest = float(np.linalg.norm(vectors, axis=1).max())
         while True:
             # "+ 0" is an order that no graph has.
-            cursor.execute(
-                self._sql(
-                    "SELECT query.row, near.photo, near.dog, vector_send(near.vector), "
-                    "near.distance FROM {queries} CROSS JOIN LATERAL ("
-                    "SELECT photo, dog, vector, vector <#> query.vector AS distance FROM {table} "
-                    "WHERE dog IN ({allowed}) "
-                    "ORDER BY (vector <#> query.vector) + 0 LIMIT {width}) AS near",
-                    queries=_queries(vectors),
-                    width=width,
-                    allowed=SQL(allowed.sql),
-                ),
-                allowed.params,
+            found = self._near(
+                cursor,
+                vectors,
+                "WHERE dog IN ({allowed}) "
+                "ORDER BY (vector <#> query.vector) + 0 LIMIT {width}) AS near",
+                width,
+                allowed,
             )
-            found = cursor.fetchall()
             hits = self._best(vectors, found)
             last: dict[int, tuple[int, float]] = {}
             for row, *_, distance in found:
@@ -238,6 +226,29 @@ class VectorTable:
             if unseen == -np.inf or (len(hits) >= k and hits[k - 1].score > unseen + slack):
                 return hits[:k]
             width *= WIDENING
+
+    def _near(
+        self,
+        cursor: Any,
+        vectors: NDArray[np.float32],
+        which: str,
+        width: int,
+        allowed: Select,
+    ) -> list[Any]:
+        """Rows (query row, photo, dog, vector, distance) of the photos that `which`, the rest of
+        the SELECT, leaves of each query row's."""
+        cursor.execute(
+            self._sql(
+                "SELECT query.row, near.photo, near.dog, vector_send(near.vector), near.distance "
+                "FROM {queries} CROSS JOIN LATERAL ("
+                "SELECT photo, dog, vector, vector <#> query.vector AS distance FROM {table} "
+                "{which}",
+                queries=_queries(vectors),
+                which=self._sql(which, width=width, allowed=SQL(allowed.sql)),
+            ),
+            allowed.params,
+        )
+        return list(cursor.fetchall())
 
     def _best(self, vectors: NDArray[np.float32], found: Sequence[Sequence[Any]]) -> list[Hit]:
         """The best of each dog's rows (query row, photo, dog, vector, …), best dog first."""

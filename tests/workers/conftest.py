@@ -134,3 +134,12 @@ def files(media):
 @pytest.fixture
 def job_of(db):
     return lambda kind, subject: Job.objects.for_subject(kind, subject).first()
+
+
+@pytest.fixture
+def folders(tmp_path, settings):
+    """Where weights are delivered and kept: both empty."""
+    settings.MODEL_WEIGHTS_DIR = tmp_path / "delivered"
+    settings.MODEL_KEPT_DIR = tmp_path / "kept"
+    settings.MODEL_WEIGHTS_DIR.mkdir()
+    return settings

@@ -225,14 +225,6 @@ def test_a_job_that_was_given_to_another_is_left_alone(version, list_dog, bucket
 # Weights
 
 
-@pytest.fixture
-def folders(tmp_path, settings):
-    settings.MODEL_WEIGHTS_DIR = tmp_path / "delivered"
-    settings.MODEL_KEPT_DIR = tmp_path / "kept"
-    settings.MODEL_WEIGHTS_DIR.mkdir()
-    return settings
-
-
 def test_another_machine_fetches_weights_from_the_bucket(folders, bucket, tmp_path):
     old = delivered(folders, b"old")
     weights.keep(old)

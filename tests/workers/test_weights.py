@@ -13,14 +13,6 @@ from workers import weights
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def folders(tmp_path, settings):
-    settings.MODEL_WEIGHTS_DIR = tmp_path / "delivered"
-    settings.MODEL_KEPT_DIR = tmp_path / "kept"
-    settings.MODEL_WEIGHTS_DIR.mkdir()
-    return settings
-
-
 def delivered(folders, content, name="starter"):
     """A spec whose one file holds this content, as an update of Pawkin brings it."""
     path = folders.MODEL_WEIGHTS_DIR / "net.safetensors"
