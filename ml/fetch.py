@@ -19,9 +19,9 @@ _TIMEOUT = 30  # seconds without a byte
 class Official:
     """A published weights file.
 
-    `architecture` is timm's name, or empty for a checkpoint that MMPose reads as it is. `sha256` is
-    the hex digest of the published file, or the first digits of it where its publisher gives only
-    these, in the file's name. `licence` is an SPDX identifier.
+    `architecture` is timm's name, or of a keypoint network that of MMPose's own config. `sha256`
+    is the hex digest of the published file, or the first digits of it where its publisher gives
+    only these, in the file's name. `licence` is an SPDX identifier.
     """
 
     title: str
@@ -87,7 +87,7 @@ OFFICIAL = {
         "https://download.openmmlab.com/mmpose/animal/hrnet/"
         "hrnet_w32_ap10k_256x256-18aac840_20211029.pth",
         "18aac840",
-        "",
+        "td-hm_hrnet-w32_8xb64-210e_ap10k-256x256",
     ),
 }
 
@@ -103,12 +103,14 @@ def official(name: str) -> Official:
 def fetch(entry: Official, folder: Path) -> Path:
     """Bring an official file into `folder`, check it, and give the path of what training loads.
 
-    A timm file becomes float32 safetensors under timm's own names, `<architecture>.safetensors`;
-    a checkpoint of MMPose stays as it is. What is there already is not fetched again, and a
-    download that was cut off goes on where it stopped (RFC 9110, range requests). Raises DataError:
-    code `offline` where the server cannot be reached, `bad_checksum` where the file is another.
+    A timm file becomes float32 safetensors under timm's own names, `<architecture>.safetensors`; a
+    checkpoint of MMPose float16 ones that describe their network, as those of a run of our own:
+    `python -m ml evaluate keypoints --weights` and `release --pose` take them. What is there
+    already is not fetched again, and a download that was cut off goes on where it stopped (RFC
+    9110, range requests). Raises DataError: code `offline` where the server cannot be reached,
+    `bad_checksum` where the file is another.
     """
-    ready = folder / (f"{entry.architecture}.safetensors" if entry.architecture else entry.file)
+    ready = folder / f"{entry.architecture}.safetensors"
     if ready.is_file():
         return ready
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,10 +125,11 @@ def fetch(entry: Official, folder: Path) -> Path:
             f"sha256 {found}, expected {entry.sha256}",
             code="bad_checksum",
         )
-    if not entry.architecture:
-        return part.rename(ready)
-    _convert(part, entry.architecture, ready)
-    part.unlink()
+    if entry.architecture.startswith("td-hm_"):
+        _convert_pose(part, entry.architecture, ready)
+    else:
+        _convert(part, entry.architecture, ready)
+    part.unlink(missing_ok=True)
     return ready
 
 
@@ -194,3 +197,25 @@ def _convert(checkpoint: Path, architecture: str, ready: Path) -> None:
     fresh = ready.with_suffix(".tmp")
     save_file({key: value.contiguous() for key, value in module.state_dict().items()}, fresh)
     fresh.replace(ready)
+
+
+def _convert_pose(checkpoint: Path, config: str, ready: Path) -> None:
+    """A checkpoint of one of MMPose's configs for AP-10K to weights that say how to run them."""
+    from ml.networks.backbone import save_weights
+    from ml.networks.pose import build_network, mmpose_network
+
+    network = mmpose_network(config)
+    whole = checkpoint.rename(checkpoint.with_suffix(""))  # by its name it is read
+    module = build_network(network, whole)
+    fresh = ready.with_suffix(".tmp")
+    save_weights(
+        module,
+        fresh,
+        architecture=config,
+        size=network.size,
+        options=dict(network.options),
+        mean=network.mean,
+        std=network.std,
+    )
+    fresh.replace(ready)
+    whole.unlink()

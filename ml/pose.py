@@ -12,6 +12,7 @@ from ml.runtime import Network, compile_network
 from ml.skeleton import KEYPOINTS
 from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
 from ml.subject import Box, cache_key
+from ml.traits import Posture, Traits, View
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +24,9 @@ class PoseEstimator:
     """MMPose's top-down heatmap networks. Load one per process; not safe for several threads.
 
     Options of the spec: `points` names the network's outputs, `box_padding` is the factor by which
-    the box grows. The score is the height of a heatmap's peak, which on dogs not trained on is
-    close to the chance that the point is there, within a tenth of the box.
+    the box grows, `postures` and `views` name what it tells besides, where it does. The score is
+    the height of a heatmap's peak, which on dogs not trained on is close to the chance that the
+    point is there, within a tenth of the box.
     """
 
     def __init__(self, network: Network, spec: NetworkSpec) -> None:
@@ -32,6 +34,8 @@ class PoseEstimator:
         self._height, self._width = spec.size
         self._padding = float(spec.options["box_padding"])
         self._places = [KEYPOINTS.index(name) for name in spec.options["points"]]
+        self._postures: Sequence[Posture] = spec.options.get("postures", ())
+        self._views: Sequence[View] = spec.options.get("views", ())
 
     @classmethod
     def load(
@@ -86,12 +90,19 @@ class PoseEstimator:
         in the order of `ml.skeleton.KEYPOINTS`; 0.3 is the score from which a point is drawn. One
         that the network does not know is 0, 0, 0.
         """
+        return self.describe(images, boxes)[0]
+
+    def describe(
+        self, images: Sequence[np.ndarray], boxes: Sequence[Box]
+    ) -> tuple[np.ndarray, list[Traits | None]]:
+        """Keypoints as `estimate`, and posture and view of each dog; None where none are told."""
         found = np.zeros((len(images), len(KEYPOINTS), 3), np.float32)
+        traits: list[Traits | None] = []
         for start in range(0, len(images), _BATCH):
             part = slice(start, start + _BATCH)
             frames = [self._frame(box) for box in boxes[part]]
             pixels = np.stack([self._cut(i, f) for i, f in zip(images[part], frames, strict=True)])
-            (heatmaps,) = self._network(pixels)
+            heatmaps, *logits = self._network(pixels)
             peaks = decode(heatmaps)
             left, top, side = np.array(frames, np.float32).T
             # A cell's index is its centre, as a pixel's is: cell 0 lies on pixel 0.
@@ -100,7 +111,14 @@ class PoseEstimator:
             peaks[..., 1] = peaks[..., 1] * (side / cells)[:, None] + top[:, None]
             peaks[..., 2] = peaks[..., 2].clip(0, 1)
             found[part, self._places] = peaks
-        return found
+            traits += self._traits(logits) if logits else [None] * len(pixels)
+        return found, traits
+
+    def _traits(self, logits: Sequence[np.ndarray]) -> list[Traits | None]:
+        postures, views = (values.argmax(1) for values in logits)
+        return [
+            Traits(self._postures[p], self._views[v]) for p, v in zip(postures, views, strict=True)
+        ]
 
     def _frame(self, box: Box) -> tuple[float, float, float]:
         """Left, top and width of what the network sees: the box, padded to its shape."""

@@ -23,4 +23,4 @@ def run(options: argparse.Namespace) -> None:
     """Print where the file is, its architecture for a configuration, and its licence."""
     entry = official(options.name)
     path = fetch(entry, options.to)
-    print(f"{path}: {entry.architecture or 'for MMPose'}, licence {entry.licence}")
+    print(f"{path}: {entry.architecture}, licence {entry.licence}")

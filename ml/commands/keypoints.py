@@ -29,8 +29,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "keypoints",
         help="the keypoints of the dog in a photo",
-        description="One JSON object: box (x0, y0, x1, y1 in pixels), points (name: x, y, score) "
-        "and proportions with their confidence.",
+        description="One JSON object: box (x0, y0, x1, y1 in pixels), points (name: x, y, score), "
+        "posture and view (null where the model tells none) and proportions with their confidence.",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument("--model", default="starter")
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     (subject,) = SubjectFinder.load(spec).find([image])
     if isinstance(subject, NoSubject):
         raise subject
-    (points,) = PoseEstimator.load(spec).estimate([image], [subject.box])
+    (points,), (traits,) = PoseEstimator.load(spec).describe([image], [subject.box])
     if options.draw is not None:
         try:
             draw(image, subject.box, points).save(options.draw)
@@ -60,6 +60,8 @@ def run(options: argparse.Namespace) -> None:
                     name: [round(float(x), 1), round(float(y), 1), round(float(score), 3)]
                     for name, (x, y, score) in zip(KEYPOINTS, points, strict=True)
                 },
+                "posture": traits and traits.posture,
+                "view": traits and traits.view,
                 "ratios": {
                     name: ratio and [round(ratio.value, 3), round(ratio.confidence, 3)]
                     for name, ratio in ratios(points).items()

@@ -21,8 +21,11 @@ from ml.subject import Box, Subject, SubjectFinder
 from ml.training.keypoints.datasets import load as load_coco
 from ml.training.keypoints.datasets import points_of, remap
 from ml.training.release import network_of
+from ml.traits import Traits
 
-Estimate = Callable[[Sequence[np.ndarray], Sequence[Box]], np.ndarray]
+Describe = Callable[
+    [Sequence[np.ndarray], Sequence[Box]], tuple[np.ndarray, Sequence[Traits | None]]
+]
 
 _ANY_SIZE = Limits(min_side=8)  # a data set's crops may be smaller than what people upload
 _VISIBLE = 2
@@ -47,7 +50,7 @@ class Labels:
     """`annotations` dogs: `files` (n), `boxes` (n, 4) x0, y0, x1, y1, `points` (n, 21, 3) x, y, v.
 
     `areas` (n,) in square pixels, `known` (21,) whether the data set has the point at all, `sigmas`
-    (21,) the spread of each point for OKS.
+    (21,) the spread of each point for OKS, `postures` and `views` (n) words, None where not told.
     """
 
     files: list[Path]
@@ -56,6 +59,8 @@ class Labels:
     points: np.ndarray
     known: np.ndarray
     sigmas: np.ndarray
+    postures: Sequence[str | None]
+    views: Sequence[str | None]
 
     @property
     def sides(self) -> np.ndarray:
@@ -79,6 +84,7 @@ def read_labels(images: Path, annotations: Path, categories: set[str] | None = N
     known = np.array([any(p[k] is not None for p in places.values()) for k in range(21)])
     names = {image["id"]: image["file_name"] for image in data["images"]}
     files, boxes, areas, points = [], [], [], []
+    postures, views = [], []
     for annotation in data["annotations"]:
         if annotation["category_id"] not in places:
             continue
@@ -91,6 +97,8 @@ def read_labels(images: Path, annotations: Path, categories: set[str] | None = N
         boxes.append((x, y, x + w, y + h))
         areas.append(annotation.get("area") or w * h)
         points.append(truth)
+        postures.append(annotation.get("posture") or None)
+        views.append(annotation.get("view") or None)
     if not files:
         raise DataError(f"{annotations.name} has no annotated animal with a point that is known.")
     absent = next((file for file in files if not file.is_file()), None)
@@ -101,21 +109,38 @@ def read_labels(images: Path, annotations: Path, categories: set[str] | None = N
         sigmas = np.array(
             [_ANIMAL_POSE_SIGMAS.get(n, s) for n, s in zip(KEYPOINTS, SIGMAS, strict=True)]
         )
-    return Labels(files, np.array(boxes), np.array(areas), np.stack(points), known, sigmas)
+    return Labels(
+        files,
+        np.array(boxes),
+        np.array(areas),
+        np.stack(points),
+        known,
+        sigmas,
+        postures,
+        views,
+    )
 
 
-def predict(estimate: Estimate, labels: Labels, boxes: np.ndarray | None = None) -> np.ndarray:
-    """Points (n, 21, 3) in the photos' pixels, within `boxes` (n, 4) or else the labelled ones."""
+def predict(
+    describe: Describe, labels: Labels, boxes: np.ndarray | None = None
+) -> tuple[np.ndarray, list[Traits | None]]:
+    """Points (n, 21, 3) in the photos' pixels and traits (n), within `boxes` (n, 4) or else the
+    labelled ones."""
     boxes = labels.boxes if boxes is None else boxes
     found = []
+    traits: list[Traits | None] = []
     for start in range(0, len(labels.files), _BATCH):
         part = slice(start, start + _BATCH)
         photos = [_load(file) for file in labels.files[part]]
-        found.append(estimate(photos, [tuple(box) for box in boxes[part]]))
-    return np.concatenate(found)
+        points, told = describe(photos, [tuple(box) for box in boxes[part]])
+        found.append(points)
+        traits += told
+    return np.concatenate(found), traits
 
 
-def measure(labels: Labels, found: np.ndarray) -> dict[str, Any]:
+def measure(
+    labels: Labels, found: np.ndarray, traits: Sequence[Traits | None] = ()
+) -> dict[str, Any]:
     """All figures of `python -m ml evaluate keypoints`; None where nothing can be measured.
 
     - `pck@a`: visible points (v = 2) at most a × the box's longer side away; `per_point` by name
@@ -127,6 +152,8 @@ def measure(labels: Labels, found: np.ndarray) -> dict[str, Any]:
     - `swap_rate`: of the visible left/right pairs at least 0.05 of the box apart, those which lie
       nearer to each other's truth than to their own.
     - `drawn`: share of points with a score of 0.3 or more, by label.
+    - `posture_accuracy`, `view_accuracy`: share of the labelled dogs told right; `postures` by
+      label what they were told as.
     """
     visible = labels.points[..., 2] == _VISIBLE
     distance = np.linalg.norm(found[..., :2] - labels.points[..., :2], axis=-1)
@@ -135,6 +162,8 @@ def measure(labels: Labels, found: np.ndarray) -> dict[str, Any]:
     ap, ap50 = _average_precision(labels, found)
     drawn = found[..., 2] >= 0.3
     label = np.where(labels.known, labels.points[..., 2], -1)
+    told: Sequence[Traits | None] = traits or [None] * len(labels.files)
+    postures = [trait and trait.posture for trait in told]
     return {
         "n": len(labels.files),
         "pck@0.1": _mean(near[visible]),
@@ -143,6 +172,8 @@ def measure(labels: Labels, found: np.ndarray) -> dict[str, Any]:
         "ap50": ap50,
         "face_nme": _face_error(labels, distance, visible),
         "swap_rate": _swap_rate(labels, found, visible),
+        "posture_accuracy": _accuracy(labels.postures, postures),
+        "view_accuracy": _accuracy(labels.views, [trait and trait.view for trait in told]),
         "per_point": {
             name: {"n": int(visible[:, k].sum()), "pck@0.1": _mean(near[visible[:, k], k])}
             for k, name in enumerate(KEYPOINTS)
@@ -152,7 +183,24 @@ def measure(labels: Labels, found: np.ndarray) -> dict[str, Any]:
             word: _mean(drawn[label == value])
             for word, value in (("visible", 2), ("hidden", 1), ("unlabelled", 0))
         },
+        "postures": _confusion(labels.postures, postures),
     }
+
+
+def _accuracy(truth: Sequence[str | None], told: Sequence[str | None]) -> float | None:
+    pairs = [(one, other) for one, other in zip(truth, told, strict=True) if one and other]
+    return _mean(np.array([one == other for one, other in pairs], bool))
+
+
+def _confusion(
+    truth: Sequence[str | None], told: Sequence[str | None]
+) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for one, other in zip(truth, told, strict=True):
+        if one and other:
+            row = found.setdefault(one, {})
+            row[other] = row.get(other, 0) + 1
+    return found
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -245,7 +293,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the figures of `measure`, with `--find-subject` also `found`, the share of photos."""
+    """Print the figures of `measure`; with `--find-subject` also `found`, the share of photos with
+    a dog, `box_iou`, the mean overlap of found and given boxes, and the share of 0.5 or more."""
     categories = set(options.category) if options.category else None
     labels = read_labels(options.images, options.annotations, categories)
     if options.weights is not None:
@@ -258,10 +307,13 @@ def run(options: argparse.Namespace) -> None:
     if options.find_subject:
         finder = SubjectFinder.load(load_spec(options.model), threads=options.threads)
         boxes, figures["found"] = find_boxes(finder, labels)
-    figures |= measure(labels, predict(estimator.estimate, labels, boxes))
+        overlap = box_overlap(boxes, labels.boxes)
+        figures |= {"box_iou": _mean(overlap), "box_iou@0.5": _mean(overlap >= 0.5)}
+    figures |= measure(labels, *predict(estimator.describe, labels, boxes))
     if not options.json:
         print(f"{figures['n']} annotated animals, points known to the file: {labels.known.sum()}")
-        print("posture and view are not predicted by this model and are left out")
+        if figures["posture_accuracy"] is None:
+            print("posture and view are not labelled, or not told by this model")
     print_result(figures)
 
 
@@ -280,6 +332,17 @@ def find_boxes(finder: SubjectFinder, labels: Labels) -> tuple[np.ndarray, float
         else:
             boxes.append((0.0, 0.0, float(photo.shape[1]), float(photo.shape[0])))
     return np.array(boxes), found / len(boxes)
+
+
+def box_overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Intersection over union, 0 to 1, of boxes (n, 4) x0, y0, x1, y1 with the other of its row."""
+    top_left, bottom_right = (
+        np.maximum(one[:, :2], other[:, :2]),
+        np.minimum(one[:, 2:], other[:, 2:]),
+    )
+    shared = (bottom_right - top_left).clip(0).prod(1)
+    both = (one[:, 2:] - one[:, :2]).prod(1) + (other[:, 2:] - other[:, :2]).prod(1)
+    return shared / np.maximum(both - shared, 1e-9)
 
 
 def _load(file: Path) -> np.ndarray:

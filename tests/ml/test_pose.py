@@ -101,6 +101,34 @@ def test_the_score_is_the_peaks_height_kept_to_0_and_1():
     assert found[0, :, 2] == pytest.approx(heights.clip(0, 1))
 
 
+def test_posture_and_view_come_with_the_points_of_their_photo():
+    def told(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        (maps,) = spotlight(pixels)
+        bright = pixels.mean((1, 2, 3)) > 100
+        return maps, np.stack([bright, ~bright], 1), np.stack([~bright, bright, 0 * bright], 1)
+
+    estimator = PoseEstimator(
+        told, spec(postures=["sitting", "lying"], views=["front", "left", "right"])
+    )
+    light, dark = np.full((90, 90, 3), 200, np.uint8), np.zeros((90, 90, 3), np.uint8)
+    photos = [light, dark, light] * 6  # more than a batch
+    points, traits = estimator.describe(photos, [(0.0, 0.0, 90.0, 90.0)] * 18)
+    assert traits == [("sitting", "left"), ("lying", "front"), ("sitting", "left")] * 6
+    np.testing.assert_array_equal(points, estimator.estimate(photos, [(0, 0, 90, 90)] * 18))
+    _, none = PoseEstimator(spotlight, spec()).describe(photos, [(0.0, 0.0, 90.0, 90.0)] * 18)
+    assert none == [None] * 18
+
+
+def test_a_network_that_tells_traits_gives_their_logits_beside_its_maps():
+    from ml.networks.pose import build_network
+
+    torch = pytest.importorskip("torch")
+    network = build_network(spec(size=(64, 96), postures=["a", "b", "c"], views=["d", "e"]), None)
+    with torch.inference_mode():
+        maps, postures, views = network(torch.zeros(2, 64, 96, 3, dtype=torch.uint8))
+    assert (maps.shape, postures.shape, views.shape) == ((2, 21, 16, 24), (2, 3), (2, 2))
+
+
 def test_a_vit_built_by_mmpose_gives_21_maps_from_bytes():
     from ml.networks.pose import build_network
 
@@ -142,7 +170,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         PoseEstimator.of(hrnet(), path, device="torch-cpu")
 
 
-def test_a_checkpoint_by_path_loads_state_dict_only(tmp_path):
+def test_a_checkpoint_by_path_loads_whichever_mmpose_wrote_it(tmp_path):
     import torch
 
     from ml.networks.pose import build_network
@@ -151,7 +179,13 @@ def test_a_checkpoint_by_path_loads_state_dict_only(tmp_path):
     path = tmp_path / "hrnet.pth"
     torch.save({"state_dict": network.state_dict()}, path)
     again = build_network(hrnet(), path)
-    theirs = again.state_dict()
+    old = tmp_path / "of_mmpose_0.pth"
+    state = {
+        name.replace("head.", "keypoint_head.", 1): v for name, v in again.state_dict().items()
+    }
+    assert "keypoint_head.final_layer.weight" in state
+    torch.save({"meta": {"epoch": 210}, "state_dict": state}, old)
+    theirs = build_network(hrnet(), old).state_dict()
     for name, value in network.state_dict().items():
         assert torch.equal(value, theirs[name])
 

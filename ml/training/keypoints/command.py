@@ -18,6 +18,16 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--weights", type=Path, help="pre-trained backbone (safetensors)")
     parser.add_argument("--start", type=Path, help="checkpoint of an earlier run")
     parser.add_argument("--drawn", type=Path, help="folder made by `python -m ml draw --wild`")
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder written by `manage.py export_annotations`; may be given several times",
+    )
+    parser.add_argument(
+        "--pseudo", type=Path, help="folder made by `python -m ml pseudo-keypoints`"
+    )
     parser.add_argument("--iterations", type=int, help="default 1500")
     parser.add_argument("--batch", type=int, help="photos in an iteration, default 32")
     parser.add_argument("--warm-up", type=int, help="iterations of rising rate, default 100")
@@ -35,5 +45,7 @@ def run(options: argparse.Namespace) -> None:
     names = ("weights", "start", "iterations", "batch", "warm_up", "lr", "threads", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     settings = Settings(out=options.out, **given)
-    sources, val = starter_sources(options.data, options.out / "annotations", options.drawn)
+    sources, val = starter_sources(
+        options.data, options.out / "annotations", options.drawn, options.pseudo, options.extra
+    )
     print(train(settings, sources, val))

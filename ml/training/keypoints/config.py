@@ -6,6 +6,7 @@ from typing import Any
 
 from ml.networks.pose import codec, vit_heatmap
 from ml.training.keypoints.points import POINTS, metainfo
+from ml.traits import POSTURES, VIEWS
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Settings:
     seed: int = 20
 
 
+# What MMPose's validation reads of a photo.
+_META = ("id", "img_id", "img_path", "ori_shape", "img_shape", "input_size", "flip_indices")
+
+
 def _layer_rates(settings: Settings, blocks: int = 12) -> dict[str, Any]:
     """Learning rates that fall towards the input: early layers of the backbone are general."""
     rates = {
@@ -74,12 +79,13 @@ def _training_pipeline(settings: Settings) -> list[dict[str, Any]]:
         {"type": "GetBBoxCenterScale", "padding": settings.box_padding},
         {"type": "RandomFlip", "direction": "horizontal"},
         {"type": "RandomHalfBody", "prob": 0.2},
+        {"type": "TraitTargets"},
         {"type": "RandomBBoxTransform", "scale_factor": (0.7, 1.35), "rotate_factor": 50},
         {"type": "TopdownAffine", "input_size": (width, height)},
         {"type": "PhotometricDistortion"},
         {"type": "GenerateTarget", "encoder": codec(settings.size)},
         {"type": "WeighAbsent"},
-        {"type": "PackPoseInputs"},
+        {"type": "PackPoseInputs", "meta_keys": (*_META, "posture", "view")},
     ]
 
 
@@ -109,6 +115,8 @@ def runner_config(settings: Settings, train: list[Source], val: Source) -> dict[
             settings.size,
             points=len(POINTS),
             head_channels=settings.head_channels,
+            postures=len(POSTURES),
+            views=len(VIEWS),
             weights=settings.weights,
         ),
         "train_dataloader": loader

@@ -10,10 +10,12 @@ from ml.skeleton import KEYPOINTS
 from ml.spec import NetworkSpec
 from ml.training.keypoints.config import Settings
 from ml.training.keypoints.points import POINTS
+from ml.traits import POSTURES, VIEWS
 
 
 def export(checkpoint: Path, settings: Settings, path: Path) -> None:
-    """Write float16 weights that find the 21 points of `ml.skeleton` and say how to run them."""
+    """Write float16 weights that find the 21 points of `ml.skeleton`, tell posture and view, and
+    say how to run them."""
     network = NetworkSpec(
         file=path.name,
         sha256="",
@@ -25,6 +27,8 @@ def export(checkpoint: Path, settings: Settings, path: Path) -> None:
             "head_channels": list(settings.head_channels),
             "box_padding": settings.box_padding,
             "points": list(KEYPOINTS),
+            "postures": list(POSTURES),
+            "views": list(VIEWS),
         },
     )
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]

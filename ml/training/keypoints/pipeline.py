@@ -1,6 +1,6 @@
 """What MMPose's registries need from us to learn from partly labelled photos."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset  # noqa: E402
 from mmpose.registry import DATASETS, HOOKS, OPTIM_WRAPPERS, TRANSFORMS  # noqa: E402
 
 from ml.training.keypoints.points import metainfo  # noqa: E402
+from ml.traits import MIRRORED, POSTURES, VIEWS  # noqa: E402
 
 
 @DATASETS.register_module()
@@ -46,10 +47,34 @@ class PawkinDataset(BaseCocoStyleDataset):
         defined = np.array(annotation["defined"], dtype=np.float32)
         info["absent_weights"] = defined[None] * self.absent_weight
         hidden = np.array(annotation["keypoints"], dtype=np.float32)[2::3] == 1
+        info["posture"] = _place(POSTURES, annotation.get("posture"))
+        info["view"] = _place(VIEWS, annotation.get("view"))
         info["keypoints_visible"] = np.where(
             hidden[None], self.hidden_weight, info["keypoints_visible"]
         ).astype(np.float32)
         return info
+
+
+def _place(words: Sequence[str], word: str | None) -> int:
+    """A trait's place among its words, -1 where it is not told."""
+    return words.index(word) if word in words else -1
+
+
+@TRANSFORMS.register_module()
+class TraitTargets(BaseTransform):
+    """Posture and view of what will be seen: -1 where they are not known.
+
+    Runs after RandomFlip and RandomHalfBody. A mirrored dog faces the other way, and what half a
+    dog does cannot be told.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if results.get("flip") and results["view"] >= 0:
+            results["view"] = MIRRORED[results["view"]]
+        whole = (results["bbox"][0, :2] + results["bbox"][0, 2:]) / 2
+        if np.abs(results["bbox_center"][0] - whole).max() > 1:
+            results["posture"] = -1
+        return results
 
 
 @TRANSFORMS.register_module()

@@ -1,5 +1,6 @@
 """Trains the keypoint network with mmengine's Runner and MMPose."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml.compat import prepare_mmpose
@@ -18,14 +19,19 @@ from ml.training.keypoints.export import export  # noqa: E402
 
 
 def starter_sources(
-    data: Path, out: Path, drawn: Path | None = None
+    data: Path,
+    out: Path,
+    drawn: Path | None = None,
+    pseudo: Path | None = None,
+    extra: Sequence[Path] = (),
 ) -> tuple[list[Source], Source]:
     """The starter model's training sources and its validation source.
 
     `data` holds `shelter_hand/` and `animalpose/` as data/keypoints of the project's material
-    does; `drawn` is a folder of `python -m ml draw`. Converted files are written to `out`. Every
-    fifth hand-annotated photo (by hash, see `split_of`) is held back; Animal-Pose keeps its own
-    validation set.
+    does; `drawn` is a folder of `python -m ml draw`, `pseudo` one of `python -m ml
+    pseudo-keypoints`, each of `extra` one of `manage.py export_annotations`. Converted files are
+    written to `out`. Every fifth hand-annotated photo (by hash, see `split_of`) is held back;
+    Animal-Pose keeps its own validation set.
     """
     hand = load(data / "shelter_hand" / "hand.json")
     hand_images = data / "shelter_hand" / "images"
@@ -40,13 +46,20 @@ def starter_sources(
     dogs = write(convert(pose, species={"dog"}), out / "animalpose_dogs.json")
     rest = write(convert(pose, species=others), out / "animalpose_others.json")
     train = [
-        Source(hand_side("train"), hand_images, share=4, absent_weight=1.0, hidden_weight=0.5),
-        Source(dogs, pose_images, share=1, absent_weight=0.2),
-        Source(rest, pose_images, share=0.25, absent_weight=0.2),
+        Source(hand_side("train"), hand_images, share=3, absent_weight=1.0, hidden_weight=0.5),
+        Source(dogs, pose_images, share=2, absent_weight=0.2),
+        Source(rest, pose_images, share=0.4, absent_weight=0.2),
     ]
     if drawn is not None:
         figures = write(convert(load(drawn / "keypoints.json")), out / "drawn.json")
-        train.append(Source(figures, drawn, share=1, absent_weight=1.0, hidden_weight=0.5))
+        train.append(Source(figures, drawn, share=0.4, absent_weight=1.0, hidden_weight=0.5))
+    if pseudo is not None:
+        sure = write(convert(load(pseudo / "annotations.json")), out / "pseudo.json")
+        train.append(Source(sure, pseudo / "images", share=0.7, absent_weight=0))
+    for number, folder in enumerate(extra, start=1):
+        told = write(convert(load(folder / "annotations.json")), out / f"extra_{number}.json")
+        images = folder / "images"
+        train.append(Source(told, images, share=3, absent_weight=1.0, hidden_weight=0.5))
     return train, Source(hand_side("val"), hand_images, share=1, absent_weight=0)
 
 

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from ml.errors import DataError, NoSubject
-from ml.evaluation.keypoints import find_boxes, measure, predict, read_labels
+from ml.evaluation.keypoints import box_overlap, find_boxes, measure, predict, read_labels
 from ml.skeleton import FLIP, INDEX, KEYPOINTS, SIGMAS
 from ml.subject import Subject
+from ml.traits import Traits
 
 SIDE = 100.0
 
@@ -132,12 +133,37 @@ def test_photos_and_boxes_go_to_the_estimator(tmp_path, dogs):
     labels = read_labels(tmp_path, write(tmp_path, dogs))
     seen = []
 
-    def estimate(images, boxes):
+    def describe(images, boxes):
         seen.extend((int(image[0, 0, 0]), box) for image, box in zip(images, boxes, strict=True))
-        return np.zeros((len(images), 21, 3), np.float32)
+        return np.zeros((len(images), 21, 3), np.float32), [None] * len(images)
 
-    assert predict(estimate, labels).shape == (6, 21, 3)
+    points, traits = predict(describe, labels)
+    assert points.shape == (6, 21, 3)
+    assert traits == [None] * 6
     assert seen == [(n, (10.0, 10.0, 110.0, 90.0)) for n in range(6)]
+
+
+def test_posture_and_view_count_where_they_are_labelled(tmp_path, dogs):
+    path = write(tmp_path, dogs)
+    data = json.loads(path.read_text())
+    for annotation, posture in zip(
+        data["annotations"], ("sitting", "sitting", "lying"), strict=False
+    ):
+        annotation |= {"posture": posture, "view": "front"}
+    path.write_text(json.dumps(data))
+    labels = read_labels(tmp_path, path)
+    told = [Traits("sitting", "front"), Traits("lying", "left"), *[Traits("lying", "front")] * 4]
+    figures = measure(labels, found_at(dogs), told)
+    assert figures["posture_accuracy"] == figures["view_accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    assert figures["postures"] == {"sitting": {"sitting": 1, "lying": 1}, "lying": {"lying": 1}}
+    without = measure(labels, found_at(dogs))
+    assert without["posture_accuracy"] is None
+
+
+def test_boxes_overlap_by_what_they_share():
+    one = np.array([(0.0, 0, 10, 10), (0, 0, 10, 10), (0, 0, 10, 10)])
+    other = np.array([(0.0, 0, 10, 10), (5, 0, 15, 10), (20, 0, 30, 10)])
+    assert box_overlap(one, other) == pytest.approx([1, 1 / 3, 0])
 
 
 def test_a_photo_without_a_dog_is_looked_at_whole(tmp_path, dogs):

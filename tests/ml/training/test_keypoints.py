@@ -9,6 +9,8 @@ from ml.errors import DataError
 from ml.skeleton import INDEX, KEYPOINTS, mirror
 from ml.training.keypoints.datasets import convert, load, split_of
 from ml.training.keypoints.points import EXTRA, POINTS, canonical, metainfo
+from ml.training.keypoints.pseudo import packed, sure_points
+from ml.traits import MIRRORED, POSTURES, VIEWS
 
 ANIMAL_POSE = [
     "left_eye",
@@ -131,6 +133,78 @@ def test_what_is_known_to_be_hidden_counts_and_what_is_unknown_does_not():
     np.testing.assert_allclose(weights, [[1.0, 0.2, 0.0]])
 
 
+def test_a_mirrored_dog_faces_the_other_way_and_half_a_dog_has_no_posture():
+    from ml.training.keypoints.pipeline import TraitTargets
+
+    def seen(view: str, flip: bool, middle: tuple[float, float]) -> tuple[int, int]:
+        results = {
+            "posture": POSTURES.index("sitting"),
+            "view": VIEWS.index(view),
+            "flip": flip,
+            "bbox": np.array([[10.0, 20, 50, 80]]),
+            "bbox_center": np.array([middle]),
+        }
+        found = TraitTargets().transform(results)
+        return found["posture"], found["view"]
+
+    whole, half = (30.0, 50.0), (30.0, 35.0)
+    sitting = POSTURES.index("sitting")
+    assert seen("front-left", False, whole) == (sitting, VIEWS.index("front-left"))
+    assert seen("front-left", True, whole) == (sitting, VIEWS.index("front-right"))
+    assert seen("front", True, whole) == (sitting, VIEWS.index("front"))
+    assert seen("right", True, half) == (-1, VIEWS.index("left"))
+    for place, view in enumerate(VIEWS):
+        assert MIRRORED[MIRRORED[place]] == place
+        turned = view.replace("left", "x").replace("right", "left").replace("x", "right")
+        assert VIEWS[MIRRORED[place]] == turned
+
+
+class Mirrored:
+    """Finds the same points in a photo and its mirror image, but is in doubt of the nose, and takes
+    a left knee for a right one in the mirror."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(3)
+        self.points = np.concatenate([rng.uniform(20, 80, (21, 2)), np.full((21, 1), 0.9)], 1)
+
+    def estimate(self, photos, boxes):
+        image = photos[0]
+        assert (photos[1] == image[:, ::-1]).all()
+        assert boxes[1][0] == image.shape[1] - boxes[0][2]
+        mirrored = self.points.copy()
+        for name, place in INDEX.items():
+            source = name if name.endswith("knee") else mirror(name)
+            x, y, score = self.points[INDEX[source]]
+            mirrored[place] = image.shape[1] - 1 - x, y, 0.4 if name == "nose" else score
+        return np.stack([self.points, mirrored])
+
+
+def test_what_a_photo_and_its_mirror_image_agree_on_is_a_label():
+    pose = Mirrored()
+    photo = np.random.default_rng(0).integers(0, 255, (100, 120, 3), np.uint8)
+    points = sure_points(pose, photo, (10.0, 10.0, 90.0, 90.0))
+    unsure = {INDEX["nose"], INDEX["left_knee"], INDEX["right_knee"]}
+    for place in range(21):
+        if place in unsure:
+            assert points[place].tolist() == [0, 0, 0]
+        else:
+            assert points[place] == pytest.approx([*pose.points[place, :2], 2])
+
+
+def test_a_packed_dog_keeps_its_points_where_they_are_on_it():
+    photo = np.zeros((600, 800, 3), np.uint8)
+    photo[300:306, 400:406] = 255
+    points = np.zeros((21, 3))
+    points[0] = 402.5, 302.5, 2
+    cut, box, moved = packed(photo, (200.0, 100.0, 600.0, 500.0), points)
+    assert max(cut.shape) == 288
+    x, y, v = moved[0]
+    assert v == 2
+    assert moved[1:].max() == 0
+    assert cut[round(y), round(x)].min() > 200
+    assert (x - box[0]) / (box[2] - box[0]) == pytest.approx(202.5 / 400, abs=0.01)
+
+
 @pytest.fixture
 def material(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
@@ -168,9 +242,30 @@ def test_a_run_is_resumed_and_its_weights_find_points(material, tmp_path):
     path = run(4)
     assert (out / "last_checkpoint").read_text().endswith("iter_4.pth")
     estimator = PoseEstimator.of(network_of(path), path, device="torch-cpu")
-    points = estimator.estimate([np.zeros((80, 96, 3), np.uint8)], [(5, 5, 85, 75)])
+    points, traits = estimator.describe([np.zeros((80, 96, 3), np.uint8)], [(5, 5, 85, 75)])
     assert points.shape == (1, 21, 3)
+    assert traits[0].posture in POSTURES
+    assert traits[0].view in VIEWS
     assert np.isfinite(points).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # mmengine's own
+def test_what_people_annotated_is_all_learnt_from(material, tmp_path):
+    from ml.training.keypoints.train import starter_sources
+
+    for name, count in (("one", 6), ("two", 3)):
+        (tmp_path / name).mkdir()
+        exported = json.dumps(coco(list(KEYPOINTS), count))
+        (tmp_path / name / "annotations.json").write_text(exported)
+    plain, _ = starter_sources(material, tmp_path / "plain")
+    folders = [tmp_path / "one", tmp_path / "two"]
+    sources, val = starter_sources(material, tmp_path / "out", extra=folders)
+    assert len(sources) == len(plain) + 2
+    for source, folder, count in zip(sources[-2:], folders, (6, 3), strict=True):
+        assert source.images == folder / "images"
+        assert source.share == plain[0].share
+        assert len(load(source.annotations)["annotations"]) == count
+    assert val.images == material / "shelter_hand" / "images"
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run():
