@@ -5,12 +5,13 @@ dogs compare best when seen from a like side. Every ratio is invariant to scale,
 rotation and mirroring.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml.skeleton import INDEX
+from ml.skeleton import FLIP, INDEX, KEYPOINTS, SIGMAS
 
 DRAWN_FROM = 0.3
 """The score, 0 to 1, from which a point counts as seen."""
@@ -18,7 +19,8 @@ DRAWN_FROM = 0.3
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two lengths, 0 or more, and the lowest score of the points it rests on."""
+    """A ratio of two lengths, 0 or more except for a height, and the lowest score of the points it
+    rests on."""
 
     value: float
     confidence: float
@@ -106,24 +108,84 @@ def face_ratios(
     - `eye_to_nose`: middle between the eyes to nose.
     - `nose_to_mouth`: nose to the middle between the corners of the mouth.
     - `mouth_width`: distance of the corners of the mouth.
-    - `ear_spacing`: distance of the ears (a dog's ear bases, a person's ears).
+    - `ear_spacing`: distance of the ears (a dog's ear bases; of a person see `ml.mesh`).
+    - `eye_to_mouth`: middle between the eyes to the middle between the corners of the mouth.
+    - `eye_to_ear`: each eye to the ear of its side, the mean of both.
+    - `ear_height`: how far the middle between the ears lies above the line through the eyes, up
+      being where the nose is not; below 0 where the ears lie lower than the eyes.
 
     The norm is the outer measure that anthropometry too takes faces by (Farkas, Anthropometry of
     the Head and Face, 1994), as far as a photo shows it. None where a point is missing.
     """
-    middle_of_eyes = ("left_eye", "right_eye")
-    middle_of_mouth = ("left_mouth_corner", "right_mouth_corner")
-    eyes = _apart(points, ("left_eye",), ("right_eye",), at_least)
+    eyes, mouth, ears = _EYES, _MOUTH, _EARS
+    over = _apart(points, eyes[:1], eyes[1:], at_least)
+    sides = [_apart(points, eyes[n : n + 1], ears[n : n + 1], at_least) for n in (0, 1)]
     lengths = {
-        "eye_to_nose": _apart(points, middle_of_eyes, ("nose",), at_least),
-        "nose_to_mouth": _apart(points, ("nose",), middle_of_mouth, at_least),
-        "mouth_width": _apart(points, middle_of_mouth[:1], middle_of_mouth[1:], at_least),
-        "ear_spacing": _apart(points, ("left_ear_base",), ("right_ear_base",), at_least),
+        "eye_to_nose": _apart(points, eyes, ("nose",), at_least),
+        "nose_to_mouth": _apart(points, ("nose",), mouth, at_least),
+        "mouth_width": _apart(points, mouth[:1], mouth[1:], at_least),
+        "ear_spacing": _apart(points, ears[:1], ears[1:], at_least),
+        "eye_to_mouth": _apart(points, eyes, mouth, at_least),
+        "eye_to_ear": _mean(*sides),
+        "ear_height": _above_eyes(points, at_least),
     }
-    return {name: _over(length, eyes) for name, length in lengths.items()}
+    return {name: _over(length, over) for name, length in lengths.items()}
 
 
-FACE_RATIOS = ("eye_to_nose", "nose_to_mouth", "mouth_width", "ear_spacing")
+FACE_RATIOS = (
+    "eye_to_nose",
+    "nose_to_mouth",
+    "mouth_width",
+    "ear_spacing",
+    "eye_to_mouth",
+    "eye_to_ear",
+    "ear_height",
+)
+
+_EYES = ("left_eye", "right_eye")
+_MOUTH = ("left_mouth_corner", "right_mouth_corner")
+_EARS = ("left_ear_base", "right_ear_base")
+
+
+def frontality(points: Mapping[str, tuple[float, float, float]]) -> float:
+    """How much a face is seen from the front, 0 to 1: 1 where the nose lies in the middle between
+    the eyes, along their line, and 0 where it lies at one of them or beyond, or where one of the
+    three is not among the points. Scores do not matter."""
+    if not all(name in points for name in (*_EYES, "nose")):
+        return 0.0
+    left, right, nose = (np.array(points[name][:2]) for name in (*_EYES, "nose"))
+    line = left - right
+    square = float(line @ line)
+    if not square > 0:
+        return 0.0
+    aside = abs(float((nose - (left + right) / 2) @ line)) / square
+    return max(0.0, 1 - 2 * aside) if math.isfinite(aside) else 0.0
+
+
+def _above_eyes(
+    points: Mapping[str, tuple[float, float, float]], at_least: float
+) -> _Length | None:
+    """How far the ears lie above the line through the eyes."""
+    names = (*_EYES, *_EARS, "nose")
+    if any(name not in points for name in names):
+        return None
+    lowest = min(points[name][2] for name in names)
+    if lowest < at_least:
+        return None
+    left, right, left_ear, right_ear, nose = (np.array(points[name][:2]) for name in names)
+    line, middle = left - right, (left + right) / 2
+    length = float(np.linalg.norm(line))
+    if not length > 0:
+        return None
+    across = np.array([-line[1], line[0]]) / length
+    ears, down = (float(across @ (place - middle)) for place in ((left_ear + right_ear) / 2, nose))
+    return None if down == 0 else (-math.copysign(1, down) * ears, float(lowest))
+
+
+def _mean(one: _Length | None, other: _Length | None) -> _Length | None:
+    if one is None or other is None:
+        return None
+    return (one[0] + other[0]) / 2, min(one[1], other[1])
 
 
 def _apart(
@@ -159,4 +221,59 @@ RATIOS: tuple[str, ...] = tuple(_RATIOS)
 def _over(above: _Length | None, below: _Length | None) -> Ratio | None:
     if above is None or below is None or below[0] <= 0:
         return None
-    return Ratio(above[0] / below[0], min(above[1], below[1]))
+    value = above[0] / below[0]
+    # A point that is not a number, or two in one place, measure nothing.
+    return Ratio(value, min(above[1], below[1])) if math.isfinite(value) else None
+
+
+LEAST_SHARED = 5
+"""Two poses are compared where both show so many points."""
+
+
+def pose_similarity(
+    one: np.ndarray, other: np.ndarray, at_least: float = DRAWN_FROM
+) -> float | None:
+    """How alike two dogs hold themselves, 0 to 1, from their (21, 3) keypoints (x, y, score).
+
+    The other dog, or its mirror image if that fits better, is laid over the first by the shift,
+    turn and scale that bring the shared points nearest (weighted Procrustes: Umeyama, Least-Squares
+    Estimation of Transformation Parameters, 1991; weights are the lower of the two scores). What is
+    left is told as COCO's object keypoint similarity does: the weighted mean over points of
+    exp(-d² / (2 s² k²)), with d the distance, s² the product of width and height of the first's
+    shared points (at least a hundredth of the square of the longer), and k twice the point's sigma
+    of `ml.skeleton`, which is wide enough for two annotators to agree and narrow enough for two
+    postures to differ. Invariant to scale, shift, in-plane rotation and mirroring of either; not
+    symmetric to the last digit, since s is the first's.
+
+    None where fewer than five points are seen in both (score `at_least`), or all lie in one place.
+    """
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    mirrored = other[_SWAPPED] * (-1, 1, 1)
+    found = [_laid_over(one, image, at_least) for image in (other, mirrored)]
+    return max((value for value in found if value is not None), default=None)
+
+
+_SWAPPED = np.arange(len(KEYPOINTS))
+for _left, _right in FLIP:
+    _SWAPPED[[_left, _right]] = _right, _left
+_SPREAD = 2 * np.array(SIGMAS)
+
+
+def _laid_over(one: np.ndarray, other: np.ndarray, at_least: float) -> float | None:
+    weights = np.minimum(one[:, 2], other[:, 2])
+    shared = (weights >= at_least) & np.isfinite(one).all(1) & np.isfinite(other).all(1)
+    if shared.sum() < LEAST_SHARED:
+        return None
+    weights = weights[shared] / weights[shared].sum()
+    a, b = one[shared, :2], other[shared, :2]
+    width, height = np.ptp(a, axis=0)
+    area = max(width * height, 0.01 * max(width, height) ** 2)
+    a, b = a - weights @ a, b - weights @ b
+    size = float(weights @ (b**2).sum(1))
+    if area <= 0 or size <= 0:
+        return None
+    # As complex numbers a turn with a scale is one factor, and the best one a quotient.
+    first, second = a @ (1, 1j), b @ (1, 1j)
+    factor = (weights * first * second.conj()).sum() / size
+    squared = np.abs(first - factor * second) ** 2
+    return float(weights @ np.exp(-squared / (2 * area * _SPREAD[shared] ** 2)))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.geometry import RATIOS, ratios
+from ml.geometry import LEAST_SHARED, RATIOS, pose_similarity, ratios
 from ml.skeleton import FLIP, INDEX, KEYPOINTS
 
 # A dog seen from its left, standing; back 100, head 40, legs 60 and 75 long.
@@ -116,3 +116,71 @@ def test_every_ratio_is_positive_or_absent_and_confidence_a_score(points):
             assert ratio.value >= 0
             assert np.isfinite(ratio.value)
             assert 0.3 <= ratio.confidence <= 1
+
+
+def test_points_that_are_no_numbers_measure_nothing():
+    found = values(dog(nose=(np.nan, 0, 0.9)))
+    assert found["head_to_back"] is None
+    assert found["muzzle_to_head"] is None
+    assert found["front_leg_to_back"] == pytest.approx(0.6)
+
+
+def moved(points: np.ndarray, scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    found = points.copy()
+    found[:, :2] = scale * points[:, :2] @ turn.T + shift
+    return found
+
+
+def mirrored(points: np.ndarray) -> np.ndarray:
+    left, right = np.array(FLIP).T
+    found = points * (-1, 1, 1)
+    found[np.r_[left, right]] = found[np.r_[right, left]]
+    return found
+
+
+@given(
+    st.floats(0.05, 20),
+    st.floats(-np.pi, np.pi),
+    st.tuples(coordinates, coordinates),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_pose_is_alike_itself_however_it_lies_in_the_picture(scale, angle, shift, flip, seed):
+    points = dog()
+    points[:, :2] += np.random.default_rng(seed).normal(0, 8, (21, 2))
+    image = moved(mirrored(points) if flip else points, scale, angle, shift)
+    assert pose_similarity(points, image) == pytest.approx(1, abs=1e-4)
+    assert pose_similarity(image, points) == pytest.approx(1, abs=1e-4)
+
+
+def test_another_posture_is_less_alike_and_the_more_it_differs_the_less():
+    standing = dog()
+    bent, folded = (
+        dog(left_back_paw=(140, paw, 0.9), left_knee=(140 + aside, 60, 0.9), root_of_tail=tail)
+        for paw, aside, tail in ((80, 10, (150, 30, 0.9)), (60, 40, (150, 80, 0.9)))
+    )
+    near, far = pose_similarity(standing, bent), pose_similarity(standing, folded)
+    assert 1 > near > far > 0
+
+
+def test_a_point_that_is_not_sure_weighs_less():
+    standing = dog()
+    wrong = [dog(left_front_paw=(150, 90, score)) for score in (0.31, 0.9)]
+    doubtful, certain = (pose_similarity(standing, points) for points in wrong)
+    assert certain < doubtful < 1
+
+
+def test_too_few_shared_points_compare_nothing():
+    names = list(STANDING)
+    few = dog(**dict.fromkeys(names[LEAST_SHARED - 1 :], (0, 0, 0)))
+    assert pose_similarity(dog(), few) is None
+    enough = dog(**dict.fromkeys(names[LEAST_SHARED:], (0, 0, 0)))
+    assert pose_similarity(dog(), enough) == pytest.approx(1)
+    assert pose_similarity(np.ones((21, 3)), dog()) is None
+
+
+@given(dogs, dogs)
+def test_likeness_of_poses_is_a_share(one, other):
+    found = pose_similarity(one, other)
+    assert found is None or 0 <= found <= 1 + 1e-9
