@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ml.fusion import BOUND
+from ml.index import Hit
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.models import Embedding, ModelVersion, SavedSearch
-from portal.matching.queries import active_version
+from portal.matching.queries import active_version, fusion_in_use
+from workers import fusing
 from workers.features import as_vectors
 from workers.runtime import spec_of
 
@@ -29,15 +32,16 @@ def alert(job: Job) -> None:
 
 
 def alike(saved: SavedSearch, version: ModelVersion) -> list[tuple[int, int]]:
-    """New dogs (primary key, score) that are alike, each by its best photo."""
+    """New dogs (primary key, score) that are alike, each by its best photo, by the likeness of a
+    search. Of an adopter's photo nothing but the vector is kept, so there it is the appearance's
+    alone."""
     dogs = services.new_dogs(saved)
     if not dogs:
         return []
-    likeness = spec_of(version.fingerprint).likeness
     rows = list(
         Embedding.objects.filter(version=version, photo__dog__in=dogs)
         .order_by("pk")
-        .values_list("photo__dog_id", "vector")
+        .values_list("photo_id", "photo__dog_id", "vector")
     )
     if saved.vector is not None:
         source = as_vectors([saved.vector])
@@ -46,12 +50,23 @@ def alike(saved: SavedSearch, version: ModelVersion) -> list[tuple[int, int]]:
         source = as_vectors(own.values_list("vector", flat=True))
     if not rows or not len(source):
         return []
-    cosines = (as_vectors(vector for _dog, vector in rows) @ source.T).max(1)
-    best: dict[int, float] = {}
-    for (dog, _vector), cosine in zip(rows, cosines.tolist(), strict=True):
-        best[dog] = max(cosine, best.get(dog, -1.0))
+    cosines = (as_vectors(vector for _photo, _dog, vector in rows) @ source.T).max(1)
+    best: dict[int, Hit] = {}
+    for (photo, dog, _vector), cosine in zip(rows, cosines.tolist(), strict=True):
+        if dog not in best or cosine > best[dog].score:
+            best[dog] = Hit(group=dog, id=photo, score=cosine, row=0)
     return [
-        (dog, round(likeness.score(cosine)))
-        for dog, cosine in best.items()
-        if likeness.band(cosine) in TOLD_OF
+        (found.dog_id, found.score)
+        for found in in_order(saved, version, list(best.values()))
+        if found.band in TOLD_OF
     ]
+
+
+def in_order(saved: SavedSearch, version: ModelVersion, hits: list[Hit]) -> list[services.Found]:
+    likeness, weights = spec_of(version.fingerprint).likeness, fusion_in_use()
+    if saved.dog_id is None or not weights.is_fusing("like"):
+        return [fusing.found(hit, hit.score, likeness) for hit in hits]
+    # Of the others, no part could make one that is worth an e-mail.
+    near = [hit for hit in hits if likeness.band(hit.score + BOUND) in TOLD_OF]
+    source = fusing.of_dog(saved.dog_id, version)
+    return fusing.order(near, source, version, weights, "like", len(near))

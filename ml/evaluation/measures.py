@@ -1,14 +1,18 @@
 """Figures of merit on arrays; no files, no models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 
 def retrieval(
-    vectors: np.ndarray, labels: Sequence[str], groups: Sequence[str] = ()
+    vectors: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str] = (),
+    likeness: Callable[[int, np.ndarray], np.ndarray] | None = None,
 ) -> dict[str, float]:
-    """Leave-one-out retrieval by inner product: every row queries all others.
+    """Leave-one-out retrieval: every row queries all others, by inner product or by `likeness` of a
+    row to some others.
 
     `vectors` (n, d) unit rows. Only rows whose label occurs elsewhere are queries; with `groups`,
     rows of the query's own group (a burst of one dog) are left out of its candidates. Gives n, the
@@ -27,8 +31,8 @@ def retrieval(
         right = names[others] == names[row]
         if not right.any():
             continue
-        order = np.argsort(-(vectors[others] @ vectors[row]), kind="stable")
-        hits = right[order]
+        alike = likeness(row, others) if likeness else vectors[others] @ vectors[row]
+        hits = right[np.argsort(-alike, kind="stable")]
         counts["n"] += 1
         for k in (1, 5, 10):
             counts[f"r{k}"] += bool(hits[:k].any())

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ml.embedder import Embedder
+from ml.evaluation.fusion import see_photos
 from ml.evaluation.measures import retrieval
 from ml.evaluation.tables import load_images, print_result
+from ml.fusion import MODES, fixed
 from ml.spec import ModelSpec, load_spec
 from ml.subject import Subject, SubjectFinder, crop
 from ml.training.data import below, samples_of, source_of
@@ -22,6 +24,12 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--labels", type=Path, help="CSV: file,label (and group, optional); else a folder per label"
     )
     parser.add_argument("--model", default="starter")
+    parser.add_argument(
+        "--fused", choices=MODES, help="by the whole likeness of this mode, not by the embedding"
+    )
+    parser.add_argument(
+        "--whole-photo", action="store_true", help="embed photos whole, without finding the dog"
+    )
     parser.add_argument("--json", action="store_true", help="only the result, no words")
     parser.set_defaults(run=run)
 
@@ -32,7 +40,17 @@ def run(options: argparse.Namespace) -> None:
     images, labels, groups = read_labelled(options.images, options.labels)
     if not options.json:
         print(f"{len(images)} images, model {spec.name}")
-    print_result(retrieval(embed_photos(spec, images), labels, groups))
+    if not options.fused:
+        whole = options.whole_photo
+        vectors = Embedder.load(spec).embed(images) if whole else embed_photos(spec, images)
+        print_result(retrieval(vectors, labels, groups))
+        return
+    seen = see_photos(spec, images)
+
+    def likeness(row: int, others: np.ndarray) -> np.ndarray:
+        return fixed().fused(seen.parts(row, others.tolist()), options.fused)
+
+    print_result(retrieval(seen.vectors, labels, groups, likeness))
 
 
 def read_labelled(

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ml.evaluation.fusion import parts_of, see_photos
 from ml.evaluation.measures import triplet_accuracy
 from ml.evaluation.retrieval import embed_photos
 from ml.evaluation.tables import load_images, print_result, read_table
+from ml.fusion import fixed
 from ml.spec import load_spec
 
 
@@ -17,6 +19,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--triplets", type=Path, required=True, help="CSV: query,a,b,choice")
     parser.add_argument("--model", default="starter")
+    parser.add_argument(
+        "--appearance-only",
+        action="store_true",
+        help="score the embedding alone, not the whole likeness that the search uses",
+    )
     parser.add_argument("--json", action="store_true", help="only the result, no words")
     parser.set_defaults(run=run)
 
@@ -30,9 +37,13 @@ def run(options: argparse.Namespace) -> None:
     rows = [row for row in rows if all(row[key] in images for key in ("query", "a", "b"))]
     if not options.json:
         print(f"{len(rows)} triplets, model {spec.name}")
-    vectors = dict(zip(images, embed_photos(spec, list(images.values())), strict=True))
-    query, a, b = (np.array([vectors[row[key]] for row in rows]) for key in ("query", "a", "b"))
-    accuracy = triplet_accuracy(
-        (query * a).sum(1), (query * b).sum(1), [row["choice"] for row in rows]
-    )
+    if options.appearance_only:
+        vectors = dict(zip(images, embed_photos(spec, list(images.values())), strict=True))
+        query, a, b = (np.array([vectors[row[key]] for row in rows]) for key in ("query", "a", "b"))
+        choices = [row["choice"] for row in rows]
+        accuracy = triplet_accuracy((query * a).sum(1), (query * b).sum(1), choices)
+    else:
+        chosen, other = parts_of(see_photos(spec, list(images.values())), list(images), rows)
+        mine, theirs = (fixed().fused(parts, "like") for parts in (chosen, other))
+        accuracy = triplet_accuracy(mine, theirs, ["a"] * len(rows))
     print_result({"n": len(rows), "accuracy": accuracy})

@@ -15,7 +15,7 @@ from django.db.models.functions import TruncHour
 from portal.dogs.models import Breed, Dog, Photo
 from portal.insights.models import Prediction
 from portal.insights.spans import Span
-from portal.matching.models import Click, Embedding, ModelVersion, Query
+from portal.matching.models import Click, Embedding, Keypoints, ModelVersion, Posture, Query
 from portal.matching.queries import active_version
 
 # Answers whose times are looked at one by one: beyond, the newest stand for all.
@@ -23,7 +23,7 @@ TIMES = 50_000
 # Ranks with a row of their own.
 RANKS = 10
 BREEDS = 12
-# Photos by which the naming of breeds is judged, the newest ones.
+# Photos by which the naming of breeds is judged and postures are counted, the newest ones.
 LABELLED = 5000
 
 
@@ -82,14 +82,16 @@ def activity(span: Span, now: datetime | None = None) -> Activity:
     since = starts[0]
 
     def hourly(rows: QuerySet[Any], field: str) -> list[int]:
-        hours = rows.order_by().annotate(hour=TruncHour(field)).values_list("hour")
-        return [sum(column) for column in span.sort(hours.annotate(n=Count("pk")), starts)]
+        found = rows.order_by().annotate(hour=TruncHour(field)).values_list("hour")
+        return [sum(column) for column in span.sort(found.annotate(n=Count("pk")), starts)]
 
     searches = Prediction.objects.filter(SEARCHES, at__gte=since)
     answered = searches.filter(outcome="ok")
     uploads = hourly(Photo.objects.filter(created_at__gte=since), "created_at")
-    every_hour = hourly(searches, "at")
-    well = hourly(answered, "at")
+    hours = searches.order_by().annotate(hour=TruncHour("at")).values_list("hour")
+    told = list(hours.annotate(n=Count("pk"), ok=Count("pk", filter=Q(outcome="ok"))))
+    well = [sum(column) for column in span.sort([(hour, ok) for hour, _, ok in told], starts)]
+    every_hour = [sum(column) for column in span.sort([(hour, n) for hour, n, _ in told], starts)]
     badly = [n - ok for n, ok in zip(every_hour, well, strict=True)]
     clicks = hourly(Click.objects.filter(at__gte=since), "at")
     newest = list(answered.order_by("-pk").values_list("at", "milliseconds")[:TIMES])
@@ -156,6 +158,22 @@ def breeds_listed() -> tuple[list[Share], int, int]:
     adoptable = Count("dogs", filter=Q(dogs__status=Dog.Status.AVAILABLE))
     rows = Breed.objects.annotate(n=adoptable).filter(n__gt=0).order_by("-n", "slug")[:BREEDS]
     return [Share(str(row), row.n, whole) for row in rows], counts["without"], whole
+
+
+def postures_seen(version: ModelVersion | None = None) -> list[Share]:
+    """What dogs that can be adopted do in their newest photos, as the live version saw it; empty
+    where it tells no posture."""
+    rows = (
+        Keypoints.objects.filter(
+            version=version or active_version(), photo__dog__status=Dog.Status.AVAILABLE
+        )
+        .exclude(posture="")
+        .order_by("-pk")
+        .values_list("posture", flat=True)[:LABELLED]
+    )
+    counts = Counter(rows)
+    whole = counts.total()
+    return [Share(str(kind.label), counts[kind], whole) for kind in Posture] if whole else []
 
 
 @dataclass(frozen=True)

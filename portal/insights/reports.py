@@ -20,6 +20,7 @@ from portal.insights.charts import activity_charts
 from portal.insights.models import Prediction
 from portal.insights.spans import LAST_DAY, SPANS
 from portal.matching.models import Query
+from portal.matching.queries import active_version
 
 ANSWERS_A_PAGE = 50
 # Rows of a downloaded table: what a spreadsheet still opens.
@@ -36,6 +37,7 @@ def charts(request: SignedInRequest) -> HttpResponse:
     span = SPANS.get(request.GET.get("span", ""), LAST_DAY)
     seen = activity.activity(span)
     breeds, without_breed, adoptable = activity.breeds_listed()
+    version = active_version()
     return render(
         request,
         "manage/charts.html",
@@ -50,7 +52,8 @@ def charts(request: SignedInRequest) -> HttpResponse:
             "breeds": breeds,
             "without_breed": without_breed,
             "adoptable": adoptable,
-            "told": activity.breeds_told(),
+            "told": activity.breeds_told(version),
+            "postures": activity.postures_seen(version),
         },
     )
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.insights import reports, upkeep, views
+from portal.insights import learning, reports, upkeep, views
 
 app_name = "manage"
 
@@ -11,6 +11,9 @@ urlpatterns = [
     path("versions/<int:version_id>/cancel/", views.reindex_cancel, name="reindex_cancel"),
     path("versions/<int:version_id>/pause/", views.reindex_pause, name="reindex_pause"),
     path("versions/<int:version_id>/resume/", views.reindex_resume, name="reindex_resume"),
+    path("weights/learn/", learning.learn, name="weights_learn"),
+    path("weights/fixed/", learning.use_fixed, name="weights_fixed"),
+    path("weights/<int:weights_id>/activate/", learning.activate, name="weights_activate"),
     path("reindex/", views.reindex, name="reindex"),
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/retry/", views.jobs_retry, name="jobs_retry"),

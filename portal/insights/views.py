@@ -24,6 +24,7 @@ from portal.accounts.access import SignedInRequest, admin_required
 from portal.dogs.models import Dog, Photo
 from portal.insights import health
 from portal.insights.charts import jobs_chart, wait_chart
+from portal.insights.learning import learning_context
 from portal.insights.reindexing import latest_reindex
 from portal.jobs import services as jobs_services
 from portal.jobs.messages import sentence
@@ -56,6 +57,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
             "dogs": health.counts(Dog, "status", Dog.Status),
             "photos": health.counts(Photo, "state", Photo.State),
             **versions_context(),
+            **learning_context(),
         },
     )
 

@@ -21,10 +21,10 @@ class Consent:
 
 
 FACE = Consent(
-    "2026-11",
+    "2026-12",
     _(
         "This is my face, or I may send it. You may measure it and compare it with dogs' faces. "
-        "The photo is deleted at once; only four proportions stay, for a day at most."
+        "The photo is deleted at once; only seven proportions stay, for a day at most."
     ),
 )
 DESCRIPTION = Consent(

@@ -50,7 +50,12 @@ def keep(request: HttpRequest, slug: str) -> HttpResponse:
         if not request.session.session_key:
             request.session.create()
         owner = request.user if isinstance(request.user, User) else None
-        services.keep_dog(dog=dog, owner=owner, owner_key=request.session.session_key or "")
+        services.keep_dog(
+            dog=dog,
+            owner=owner,
+            owner_key=request.session.session_key or "",
+            match_id=request.POST.get("match", ""),
+        )
     else:
         # One that has gone since can be let go too.
         dog = get_object_or_404(Dog, slug=slug)

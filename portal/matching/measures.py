@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from portal.dogs.models import Photo
 from portal.matching.models import Keypoints, Query
-from portal.matching.proportions import proportions
+from portal.matching.proportions import in_pixels, pose_percent, proportions
 from portal.matching.queries import active_version
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ RATIOS: dict[str, StrPromise] = {
     "nose_to_mouth": _("nose to mouth"),
     "mouth_width": _("mouth width"),
     "ear_spacing": _("ear spacing"),
+    "eye_to_mouth": _("eyes to mouth"),
+    "eye_to_ear": _("eyes to ears"),
+    "ear_height": _("ear height"),
 }
+# A person's ears are there.
+BELOW_EYES = _("ears below the eyes")
 
 
 @dataclass(frozen=True)
@@ -46,26 +51,41 @@ class Measured:
     value: float
 
 
-def compared(query: Query, photo: Photo | None) -> list[Compared]:
-    """The ratios that can be measured in both photos. Two queries."""
+@dataclass(frozen=True)
+class Comparison:
+    """The ratios that can be measured in both photos, and how alike the dogs hold themselves, 0 to
+    100, None where too little is seen in both."""
+
+    ratios: list[Compared] = field(default_factory=list)
+    pose: int | None = None
+
+
+def compared(query: Query, photo: Photo | None) -> Comparison:
+    """An adopter's photo beside a listed one. Two queries."""
     version = active_version()
     if version is None or photo is None or not query.points or query.version is None:
-        return []
+        return Comparison()
     row = Keypoints.objects.filter(version=version, photo=photo).first()
     if row is None:
-        return []
-    layout = query.version.spec["keypoints"]
-    mine = proportions(layout, query.points, query.width, query.height)
-    other = proportions(version.spec["keypoints"], row.points, photo.width, photo.height)
+        return Comparison()
+    ours = (query.version.spec["keypoints"], query.points, query.width, query.height)
+    listed = (version.spec["keypoints"], row.points, photo.width, photo.height)
+    mine, other = proportions(*ours), proportions(*listed)
     found = []
     for name, label in RATIOS.items():
         yours, theirs = mine.get(name), other.get(name)
-        if yours and theirs:
+        # A height below 0 has no difference in per cent.
+        if yours and theirs and min(yours, theirs) > 0:
             apart = abs(yours - theirs) / max(yours, theirs)
             found.append(Compared(label, yours, theirs, round(100 * apart)))
-    return found
+    return Comparison(found, pose_percent(in_pixels(*ours), in_pixels(*listed)))
 
 
 def face_rows(face: Mapping[str, float]) -> list[Measured]:
     """What is kept of a person's face, in words."""
-    return [Measured(RATIOS.get(name, name), round(value, 2)) for name, value in face.items()]
+    return [
+        Measured(BELOW_EYES, round(-value, 2))
+        if name == "ear_height" and value < 0
+        else Measured(RATIOS.get(name, name), round(value, 2))
+        for name, value in face.items()
+    ]

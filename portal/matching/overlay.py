@@ -99,13 +99,17 @@ class PartPoints:
 
 @dataclass(frozen=True)
 class Overlay:
-    """All that is drawn over one picture of `width` × `height` pixels; `box` is x, y, w, h."""
+    """All that is drawn over one picture of `width` × `height` pixels; `box` is x, y, w, h.
+
+    `traits` are what the dog does and which way it faces, in words, as far as they are told.
+    """
 
     width: int
     height: int
     points: list[Point] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     box: tuple[float, float, float, float] | None = None
+    traits: tuple[str, ...] = ()
 
     @cached_property
     def parts(self) -> list[PartPoints]:
@@ -122,11 +126,13 @@ def draw(
     box: Sequence[float] | None,
     width: int,
     height: int,
+    traits: Iterable[str] = (),
 ) -> Overlay | None:
     """The overlay of one picture; None where nothing was found in it.
 
     `layout` is the keypoints part of a model spec (names, skeleton, parts); `points` are
-    [x, y, confidence] and `box` [x0, y0, x1, y1], in fractions of the picture.
+    [x, y, confidence] and `box` [x0, y0, x1, y1], in fractions of the picture. Empty `traits` are
+    left out.
     """
     if not points or not width or not height:
         return None
@@ -144,6 +150,7 @@ def draw(
         points=list(drawn.values()),
         lines=list(_lines(layout["skeleton"], drawn)),
         box=_box(box, width, height),
+        traits=tuple(word for word in traits if word),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portal.dogs.models import Photo
-from portal.matching.models import Keypoints, Query
+from portal.matching.models import Keypoints, Posture, Query
 from portal.matching.overlay import Overlay, draw
 from portal.matching.queries import active_version
 
@@ -20,7 +20,14 @@ def query_overlay(query: Query) -> Overlay | None:
         box=query.box,
         width=query.width,
         height=query.height,
+        traits=traits_of(query),
     )
+
+
+def traits_of(row: Query | Keypoints) -> list[str]:
+    """Posture and view in words; no word for a posture that cannot be told."""
+    posture = "" if row.posture == Posture.OTHER else row.get_posture_display()
+    return [str(posture), str(row.get_view_display())]
 
 
 def photo_overlays(photos: Iterable[Photo]) -> dict[int, Overlay]:
@@ -38,6 +45,7 @@ def photo_overlays(photos: Iterable[Photo]) -> dict[int, Overlay]:
             box=row.box,
             width=photo.width,
             height=photo.height,
+            traits=traits_of(row),
         )
         if overlay:
             drawn[row.photo_id] = overlay

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -17,13 +17,16 @@ from portal.dogs.models import Dog, DogQuerySet, Photo, TemperamentValue
 from portal.dogs.temperament import SCALE, Answer, Trait
 from portal.matching.filters import Filters, Sort
 from portal.matching.framing import frames
-from portal.matching.models import Match, MatchQuerySet, Query
+from portal.matching.likeness_words import PHRASES, face_codes
+from portal.matching.models import Match, MatchQuerySet, NotAlike, Query
+from portal.matching.queries import weights_of
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 BADGES_A_CARD = 3
 REASONS_A_CARD = 2
+REASONS_COMPARED = 3
 NEAREST = 8
 # How much heavier or lighter a dog of about the same size may be.
 SAME_SIZE = 0.25
@@ -32,9 +35,21 @@ BREED_FROM = 0.5
 ANYTHING = Filters()
 
 REASONS: dict[str, StrPromise] = {
+    "like_coat": _("similar coat"),
+    "like_build": _("similar build"),
+    "like_face": _("similar face"),
+    "like_breed": _("looks the same breed"),
     "same_breed": _("same breed"),
     "same_colour": _("same coat colour"),
     "similar_size": _("about the same size"),
+    **PHRASES,
+}
+# What a part of the likeness is called among the reasons, and what is known to say the same.
+OF_PARTS = {
+    "colour": ("like_coat", "same_colour"),
+    "body": ("like_build", ""),
+    "face": ("like_face", ""),
+    "breed": ("like_breed", "same_breed"),
 }
 
 # Two or three syllables: a badge has to fit a card on a phone.
@@ -215,11 +230,13 @@ def yes_no(value: bool | None) -> str:
 
 @dataclass(frozen=True)
 class Likeness:
-    """What the dog in question is known to be: the listed one, or what a photo showed."""
+    """What the dog in question is known to be: the listed one, or what a photo showed; and by which
+    mode's weights dogs were compared with it."""
 
     breeds: frozenset[str] = frozenset()
     colours: frozenset[str] = frozenset()
     weight_kg: Decimal | None = None
+    mode: str = "like"
 
     @classmethod
     def of_dog(cls, dog: Dog) -> Likeness:
@@ -228,15 +245,22 @@ class Likeness:
     @classmethod
     def of_query(cls, query: Query) -> Likeness:
         likely = [slug for slug, chance in query.breeds or [] if chance >= BREED_FROM]
-        return cls(frozenset(likely[:1]))
+        return cls(frozenset(likely[:1]), mode="lost" if query.lost else "like")
 
     def reasons(self, match: Match, dog: Dog, filters: Filters) -> list[str]:
-        """Codes of what is known to be alike, looks first, then of what was asked for and is known
-        of the dog: looks, same_breed, same_colour, similar_size, traits."""
+        """Codes of what is alike: looks, then the parts of the likeness that weighed (like_coat,
+        like_build, like_face, like_breed) or, of a person's face, what is marked in both (the codes
+        of `likeness_words`), then what is known of both (same_breed, same_colour, similar_size),
+        then traits that were asked for and are known of the dog. The match comes
+        `with_weights`."""
         found = ["looks"] if match.band != "none" else []
+        weighed = weights_of(match).weighing(match.parts or {}, self.mode)
+        found += [OF_PARTS[part][0] for part in weighed]
+        found += face_codes(match.parts or {})
+        said = {OF_PARTS[part][1] for part in weighed}
         if self.breeds & known_breeds(dog):
-            found.append("same_breed")
-        if self.colours & set(dog.colours):
+            found = [code for code in found if code != "like_breed"] + ["same_breed"]
+        if self.colours & set(dog.colours) and "same_colour" not in said:
             found.append("same_colour")
         if self.weight_kg and dog.weight_kg:
             heavier = max(self.weight_kg, dog.weight_kg)
@@ -246,21 +270,22 @@ class Likeness:
         return found + [trait for trait in sorted(filters.traits) if trait in known]
 
 
-def reason_words(codes: Iterable[str]) -> list[str]:
-    """At most two, in words; a likeness of looks is said by the score already, and what was asked
-    for by its badge."""
-    return [str(REASONS[code]) for code in codes if code in REASONS][:REASONS_A_CARD]
+def reason_words(codes: Iterable[str], most: int = REASONS_A_CARD) -> list[str]:
+    """The first of them in words; a likeness of looks is said by the score already, and what was
+    asked for by its badge."""
+    return [str(REASONS[code]) for code in codes if code in REASONS][:most]
 
 
 @dataclass(frozen=True)
 class Answers:
     """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones; or
-    in one list of another order."""
+    in one list of another order. `hidden` are those that this reader took out."""
 
     strong: list[Card]
     weak: list[Card]
     faint: list[Card]
     sorted: list[Card] = field(default_factory=list)
+    hidden: list[Card] = field(default_factory=list)
 
     @property
     def close(self) -> int:
@@ -277,10 +302,16 @@ class Answers:
 
 
 def answers(
-    matches: MatchQuerySet, filters: Filters = ANYTHING, source: Likeness | None = None
+    matches: MatchQuerySet,
+    filters: Filters = ANYTHING,
+    source: Likeness | None = None,
+    hidden: QuerySet[NotAlike] | None = None,
 ) -> Answers:
-    """Matches that can still be shown, as cards. Five queries."""
-    rows = matches.shown().select_related("dog__shelter", "photo").prefetch_related(*OF_MATCH)
+    """Matches that can still be shown, as cards, without the `hidden` ones. Five queries."""
+    rows = matches.shown().with_weights().select_related("dog__shelter", "photo")
+    rows = rows.prefetch_related(*OF_MATCH)
+    if hidden is not None:
+        rows = rows.annotate(is_hidden=Exists(hidden.filter(dog=OuterRef("dog"))))
     framed = frames(match.photo for match in rows)
     cards = [
         Card(
@@ -294,6 +325,8 @@ def answers(
         )
         for m in rows
     ]
+    out = [card for card in cards if getattr(card.match, "is_hidden", False)]
+    cards = [card for card in cards if card not in out]
 
     def band(name: str) -> list[Card]:
         return [card for card in cards if card.match and card.match.band == name]
@@ -301,7 +334,7 @@ def answers(
     strong, weak, faint = band("strong"), band("weak"), band("none")[:NEAREST]
     order = ORDERS.get(filters.sort)
     close = [*strong, *weak]
-    return Answers(strong, weak, faint, sorted(close, key=order) if order and close else [])
+    return Answers(strong, weak, faint, sorted(close, key=order) if order and close else [], out)
 
 
 def _reversed_date(day: date | datetime | None) -> float:

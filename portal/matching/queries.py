@@ -7,15 +7,20 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
+from ml.errors import DataError
+from ml.fusion import Fusion, Weights, fixed
 from portal.dogs.models import Dog, DogQuerySet, Photo, PhotoQuerySet
 from portal.jobs.models import Job
 from portal.matching.filters import Filters
 from portal.matching.models import (
     Embedding,
     EndedQuery,
+    FusionWeights,
+    Keypoints,
+    Match,
     ModelVersion,
     Query,
     Ranking,
@@ -55,6 +60,28 @@ def retention() -> Retention:
     return chosen
 
 
+def fusion_in_use() -> Fusion:
+    """How the parts of a likeness make one: with the weights that were learnt and made active, or
+    the fixed ones. One query."""
+    chosen = FusionWeights.objects.active().first()
+    return _fusion(chosen.weights if chosen else None)
+
+
+def weights_of(match: Match) -> Fusion:
+    """The same, for a match that was read `with_weights`: no query."""
+    return _fusion(getattr(match, "learnt_weights", None))
+
+
+def _fusion(weights: Weights | None) -> Fusion:
+    if weights is None:
+        return fixed()
+    try:
+        return fixed().with_weights(weights)
+    except DataError:
+        # Learnt for parts that an update has changed.
+        return fixed()
+
+
 def active_version() -> ModelVersion | None:
     return ModelVersion.objects.active().first()
 
@@ -81,6 +108,13 @@ def pending_photos() -> list[int]:
     open_jobs = Job.objects.open().filter(kind=Job.Kind.INDEX_PHOTO)
     busy = set(open_jobs.values_list("subject", flat=True))
     return [pk for pk in old.order_by("pk").values_list("pk", flat=True) if str(pk) not in busy]
+
+
+def unmeasured_faces(version: ModelVersion, measure: int) -> QuerySet[Keypoints]:
+    """Described photos whose face has not been measured in this way, `ml.faces.MEASURE`."""
+    # A row without the key is none that equals, in every database.
+    done = Keypoints.objects.filter(face__measure=measure, pk=OuterRef("pk"))
+    return Keypoints.objects.filter(version=version).exclude(Exists(done))
 
 
 def photos_without_variants() -> PhotoQuerySet:

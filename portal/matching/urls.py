@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.matching import hints, keeping, links, photos, survey, views
+from portal.matching import hiding, hints, keeping, links, photos, survey, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -19,11 +19,13 @@ urlpatterns = [
     path("search/<uuid:query_id>/", views.query, name="query"),
     path("search/<uuid:query_id>/photo/", photos.query_photo, name="query_photo"),
     path("search/<uuid:query_id>/delete/", views.query_delete, name="query_delete"),
+    path("search/<uuid:query_id>/hide/", hiding.hide_from_query, name="hide_from_query"),
     path("search/<uuid:query_id>/save/", keeping.save_query, name="save_query"),
     path("search/<uuid:query_id>/compare/<int:dog_id>/", views.compare, name="compare"),
     path("dogs/", views.browse, name="browse"),
     path("dogs/<str:slug>/", views.dog, name="dog"),
     path("dogs/<str:slug>/similar/", views.dog_similar, name="dog_similar"),
+    path("dogs/<str:slug>/similar/hide/", hiding.hide_from_similar, name="hide_from_similar"),
     path("dogs/<str:slug>/similar/save/", keeping.save_dog, name="save_dog"),
     path("dogs/<str:slug>/keep/", keeping.keep, name="keep"),
     path("dogs/<str:slug>/sheet/", views.sheet, name="sheet"),

@@ -34,12 +34,16 @@ from portal.jobs.messages import SENTENCES, sentence
 from portal.matching import presentation, progress, services
 from portal.matching.choices import Choices
 from portal.matching.filters import Filters
+from portal.matching.hiding import hidden_from_similar
+from portal.matching.likeness_words import face_codes, face_parts
 from portal.matching.linked import linked_data
 from portal.matching.measures import compared, face_rows
 from portal.matching.models import Match, Query
+from portal.matching.overlay import Overlay
 from portal.matching.overlays import photo_overlays, query_overlay
 from portal.matching.photos import can_be_shown
 from portal.matching.progress import Progress
+from portal.matching.weighed import differences, weighed
 from portal.media import photo_address, query_photo_address
 from portal.shelters.models import Shelter
 from portal.throttles import Uploads
@@ -177,6 +181,8 @@ def query(request: Request, query_id: uuid.UUID) -> HttpResponse:
         else "like",
         "face": face_rows(found.face) if found.face else [],
         "source": presentation.Likeness.of_query(found),
+        "hide_url": reverse("hide_from_query", args=[query_id]),
+        "hidden": found.not_alike.all(),
         "photo_arrived": shown and request.GET.get("photo") == "waiting",
         "more_polling": "" if shown or found.face else "photo=waiting",
     }
@@ -194,15 +200,20 @@ def query_delete(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpResponse:
     """An adopter's photo and a dog's most similar one beside each other."""
-    found = get_object_or_404(Query.objects.owned_by(request), pk=query_id, face__isnull=True)
+    found = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
     listed = Dog.objects.in_shelters() if found.lost else Dog.objects.adoptable()
     dogs = presentation.for_cards(listed)
     dog = get_object_or_404(dogs, pk=dog_id)
     filters = Filters.from_params(request.GET)
     matches = Match.objects.filter(ranking__query=found, dog=dog).select_related("photo")
+    matches = matches.with_weights()
     match = matches.filter(ranking__filters_key=filters.key()).first() or matches.first()
     photo = match.photo if match else presentation.first_photo(dog)
     overlays = photo_overlays([photo] if photo else [])
+    if found.face:
+        return compare_faces(request, found, presentation.Card(dog, photo, [], match), overlays)
+    both, source = compared(found, photo), presentation.Likeness.of_query(found)
+    codes = source.reasons(match, dog, filters) if match else []
     sides = [
         {
             "label": _("Your photo"),
@@ -220,11 +231,34 @@ def compare(request: HttpRequest, query_id: uuid.UUID, dog_id: int) -> HttpRespo
         "dog": dog,
         "card": presentation.Card(dog, photo, [], match),
         "sides": sides,
-        "ratios": compared(found, photo),
+        "compared": both,
+        "weighed": weighed(match, source.mode),
+        "reasons": presentation.reason_words(codes, presentation.REASONS_COMPARED),
+        "differences": differences(both.ratios),
         "frame": frame((found.width, found.height), (photo.width, photo.height) if photo else None),
         "filter_params": filters.params(),
     }
     return render(request, "pages/compare.html", context)
+
+
+def compare_faces(
+    request: HttpRequest, found: Query, card: presentation.Card, overlays: dict[int, Overlay]
+) -> HttpResponse:
+    """A person's face, of which there are only proportions, and a dog's."""
+    parts = card.match.parts or {} if card.match else {}
+    photo = card.photo
+    context = {
+        "query": found,
+        "dog": card.dog,
+        "card": card,
+        "url": photo_address(photo, "full") if photo else "",
+        "overlay": overlays.get(photo.pk) if photo else None,
+        "frame": frame((photo.width, photo.height) if photo else None),
+        "parts": face_parts(parts),
+        "reasons": presentation.reason_words(face_codes(parts), presentation.REASONS_COMPARED),
+        "filter_params": Filters.from_params(request.GET).params(),
+    }
+    return render(request, "pages/compare_faces.html", context)
 
 
 def frame(*sizes: tuple[int, int] | None) -> str:
@@ -345,7 +379,12 @@ def dog_similar(request: Request, slug: str) -> HttpResponse:
         return render(request, template, {"dog": found, "not_comparable": True})
     state = progress.of_dog(found, Filters.from_params(request.GET))
     url = reverse("dog_similar", args=[slug])
-    context = {"dog": found, "source": presentation.Likeness.of_dog(found)}
+    context = {
+        "dog": found,
+        "source": presentation.Likeness.of_dog(found),
+        "hide_url": reverse("hide_from_similar", args=[slug]),
+        "hidden": hidden_from_similar(request, found),
+    }
     return answer(request, "pages/similar.html", url, state, context)
 
 
@@ -356,6 +395,7 @@ def answer(
     filters = Filters.from_params(request.GET)
     params = filters.params()
     more, source = context.pop("more_polling", ""), context.pop("source")
+    hidden = context.pop("hidden")
     polling = "&".join(part for part in (params, more) if part)
     context |= {
         "progress": state,
@@ -365,7 +405,8 @@ def answer(
         "choices": Choices(filters),
     }
     if state.has_answer and state.ranking and not state.error_code:
-        answers = presentation.answers(state.ranking.matches.all(), filters, source)
+        matches = state.ranking.matches.all()
+        answers = presentation.answers(matches, filters, source, hidden)
         context |= {
             "answers": answers,
             "candidates": state.ranking.candidates,

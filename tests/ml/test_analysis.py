@@ -8,6 +8,7 @@ from ml.breeds import BreedClassifier, Calibration
 from ml.errors import NoSubject
 from ml.spec import KeypointLayout, Likeness, ModelSpec, NetworkSpec
 from ml.subject import Box, Subject
+from ml.traits import Traits
 
 PLAIN = NetworkSpec("", "", "", (8, 8), (0, 0, 0), (1, 1, 1), {"margin": 0.25})
 SPEC = ModelSpec(
@@ -37,10 +38,14 @@ class ByWidth:
 
 
 class FirstPoint:
-    def estimate(self, images: Sequence[np.ndarray], boxes: Sequence[Box]) -> np.ndarray:
-        return np.array(
-            [[[box[2], image[0, 0, 0], 1]] for image, box in zip(images, boxes, strict=True)]
-        )
+    """One point, at the box's right edge; a dog in a bright photo sits, another one is unknown."""
+
+    def describe(
+        self, images: Sequence[np.ndarray], boxes: Sequence[Box]
+    ) -> tuple[np.ndarray, list[Traits | None]]:
+        points = [[[box[2], image[0, 0, 0], 1]] for image, box in zip(images, boxes, strict=True)]
+        sits = Traits("sitting", "front-left")
+        return np.array(points), [sits if image[0, 0, 0] > 120 else None for image in images]
 
 
 @pytest.fixture
@@ -65,6 +70,8 @@ def test_each_answer_belongs_to_its_photo(analyser: Analyser) -> None:
             assert answer.box == (10, 10, 10 + width, 30)
             assert answer.vector == pytest.approx([width * 1.5, level], abs=1)  # margin 0.25
             assert answer.keypoints.tolist() == [[10 + width, level, 1]]
+            told = ("sitting", "front-left") if level > 120 else (None, None)
+            assert (answer.posture, answer.view) == told
 
 
 def test_no_dog_anywhere_and_no_photo(analyser: Analyser) -> None:

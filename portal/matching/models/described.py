@@ -54,12 +54,38 @@ class ModelVersion(models.Model):
         return f"{self.name} · {self.fingerprint[:8]} · {self.build}"
 
 
+class Posture(models.TextChoices):
+    """What the dog in a photo does; in the order and words of `ml.traits`."""
+
+    STANDING = "standing", _("standing")
+    SITTING = "sitting", _("sitting")
+    LYING = "lying", _("lying")
+    OTHER = "other", _("cannot be told")
+
+
+class View(models.TextChoices):
+    """The way the dog faces in the picture; in the words of `ml.traits`."""
+
+    FRONT = "front", _("from the front")
+    FRONT_LEFT = "front-left", _("half from the front, facing left")
+    FRONT_RIGHT = "front-right", _("half from the front, facing right")
+    LEFT = "left", _("from the side, facing left")
+    RIGHT = "right", _("from the side, facing right")
+    BACK = "back", _("from behind")
+    BACK_LEFT = "back-left", _("half from behind, facing left")
+    BACK_RIGHT = "back-right", _("half from behind, facing right")
+
+
 class Embedding(models.Model):
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="embeddings")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="embeddings")
     vector = models.BinaryField(help_text="128 little-endian float32, length 1")
     breeds = models.JSONField(
         null=True, help_text="[[slug, probability], …], likeliest first; null where none were told"
+    )
+    coat = models.BinaryField(
+        null=True,
+        help_text="colours of the coat, little-endian float32, see ml.coat; null: not seen",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -76,12 +102,19 @@ class Embedding(models.Model):
 class Keypoints(models.Model):
     """Points of a listed photo: `points` is [[x, y, score], …], x and y as fractions of the shown
     picture's width and height, in the order of the version's spec; `box` is [x0, y0, x1, y1] in
-    the same fractions."""
+    the same fractions. Posture and view are empty where the version tells none. `face` holds the
+    face's ratios as {name: [value, confidence]}, and as `measure` the way they were measured in
+    (ml.faces.MEASURE); null until they are measured."""
 
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="keypoints")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="keypoints")
     points = models.JSONField()
     box = models.JSONField()
+    posture = models.CharField(
+        max_length=10, choices=Posture, blank=True, default="", db_default=""
+    )
+    view = models.CharField(max_length=12, choices=View, blank=True, default="", db_default="")
+    face = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

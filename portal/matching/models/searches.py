@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.dogs.models import Dog, Photo
-from portal.matching.models.described import ModelVersion
+from portal.matching.models.described import ModelVersion, Posture, View
+from portal.matching.models.learnt import FusionWeights
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -87,6 +88,11 @@ class Query(models.Model):
     vector = models.BinaryField(null=True)
     points = models.JSONField(null=True)
     box = models.JSONField(null=True)
+    posture = models.CharField(
+        max_length=10, choices=Posture, blank=True, default="", db_default=""
+    )
+    view = models.CharField(max_length=12, choices=View, blank=True, default="", db_default="")
+    coat = models.BinaryField(null=True, help_text="as of Embedding")
     breeds = models.JSONField(
         null=True, help_text="[[slug, probability], …], likeliest first; [] where none is told"
     )
@@ -173,6 +179,11 @@ class Ranking(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @property
+    def mode(self) -> str:
+        """Of the likeness, see `ml.fusion.MODES`: a dog that looks like this one, or this one."""
+        return "lost" if self.query is not None and self.query.lost else "like"
+
 
 class MatchQuerySet(models.QuerySet["Match"]):
     def shown(self) -> MatchQuerySet:
@@ -180,6 +191,12 @@ class MatchQuerySet(models.QuerySet["Match"]):
         now, or any in a shelter's public list where somebody looks for their own."""
         lost = Q(ranking__query__lost=True, dog__status=Dog.Status.ON_HOLD)
         return self.filter(Q(dog__status=Dog.Status.AVAILABLE) | lost)
+
+    def with_weights(self) -> MatchQuerySet:
+        """Each with the learnt weights that count now as `learnt_weights`, None where the fixed
+        ones do: the words on a card need them, and no list can afford another query."""
+        active = FusionWeights.objects.active().values("weights")[:1]
+        return self.annotate(learnt_weights=Subquery(active))
 
     def adoptable(self) -> MatchQuerySet:
         """Matches whose dog can still be adopted now, whatever was true when they were stored."""
@@ -191,9 +208,13 @@ class Match(models.Model):
     rank = models.PositiveSmallIntegerField()
     dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="+")
-    similarity = models.FloatField(help_text="cosine of the two embeddings, -1 to 1")
+    similarity = models.FloatField(help_text="of the whole likeness, as a cosine, -1 to 1")
     score = models.PositiveSmallIntegerField(help_text="likeness shown to people, 0 to 100")
     band = models.CharField(max_length=8, choices=[(b, b) for b in ("strong", "weak", "none")])
+    parts = models.JSONField(
+        null=True,
+        help_text="what is alike, {part: 0 to 1}, parts as in ml.fusion; unknown ones absent",
+    )
 
     objects = MatchQuerySet.as_manager()
 
@@ -221,3 +242,47 @@ class Click(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.rank} {self.dog}"
+
+
+class NotAlike(models.Model):
+    """Somebody does not want to see a dog in one answer: to their photo (`query`), with which this
+    goes, or to a listed dog (`source`), where it goes after a day."""
+
+    query = models.ForeignKey(Query, on_delete=models.CASCADE, null=True, related_name="not_alike")
+    source = models.ForeignKey(Dog, on_delete=models.CASCADE, null=True, related_name="+")
+    dog = models.ForeignKey(Dog, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    owner_key = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "not alike"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(query__isnull=False, source__isnull=True, owner__isnull=True)
+                & Q(owner_key="")
+                | Q(query__isnull=True, source__isnull=False)
+                & (Q(owner__isnull=False) | ~Q(owner_key="")),
+                name="not_alike_is_of_one_answer",
+            ),
+            models.UniqueConstraint(
+                fields=["query", "dog"],
+                condition=Q(query__isnull=False),
+                name="not_alike_once_a_query",
+            ),
+            models.UniqueConstraint(
+                fields=["source", "dog", "owner"],
+                condition=Q(query__isnull=True, owner__isnull=False),
+                name="not_alike_once_a_user",
+            ),
+            models.UniqueConstraint(
+                fields=["source", "dog", "owner_key"],
+                condition=Q(query__isnull=True, owner__isnull=True),
+                name="not_alike_once_a_visitor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dog} ≠"

@@ -6,13 +6,19 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.dogs.models import Dog
-from portal.matching.models import Favourite
+from portal.matching.models import Favourite, Feedback
+from portal.matching.services.learning import match_of, note_feedback
 
 
-def keep_dog(*, dog: Dog, owner: User | None, owner_key: str = "") -> Favourite:
-    """Unchanged where it is kept already."""
+@transaction.atomic
+def keep_dog(*, dog: Dog, owner: User | None, owner_key: str = "", match_id: str = "") -> Favourite:
+    """Unchanged where it is kept already. `match_id` names the match that it was kept from, if it
+    was kept in an answer."""
     key = "" if owner else owner_key
-    favourite, _ = Favourite.objects.get_or_create(dog=dog, owner=owner, owner_key=key)
+    favourite, is_new = Favourite.objects.get_or_create(dog=dog, owner=owner, owner_key=key)
+    match = match_of(match_id, dog) if is_new else None
+    if match is not None:
+        note_feedback(match=match, kind=Feedback.Kind.FAVOURITE)
     return favourite
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
 from portal.dogs.models import Photo
 from portal.dogs.storage import delete_on_commit
+from portal.jobs.models import Job
+from portal.jobs.services import enqueue
 from portal.matching.models import Embedding, Keypoints, ModelVersion, Rejection
 from portal.matching.queries import active_version
 
@@ -43,12 +45,17 @@ def store_features(
     points: Sequence[Sequence[float]],
     box: Sequence[float],
     breeds: Sequence[tuple[str, float]] | None = None,
+    posture: str = "",
+    view: str = "",
+    face: Mapping[str, Sequence[float]] | None = None,
+    coat: bytes | None = None,
 ) -> bool:
     """Stores what a version saw in a photo; what is there already stays.
 
-    `vector` is 128 little-endian float32 of length 1; `points` and `box` as in Keypoints; `breeds`
-    slugs with probabilities, None where the version tells none. False, and nothing stored, when the
-    photo is gone or the version is neither live nor being built.
+    `vector` is 128 little-endian float32 of length 1; `points`, `box`, `posture`, `view` and `face`
+    as in Keypoints; `breeds` slugs with probabilities, None where the version tells none; `coat` as
+    in Embedding. False, and nothing stored, when the photo is gone or the version is neither live
+    nor being built.
     """
     state = _lock(photo, version)
     if state is None:
@@ -56,16 +63,32 @@ def store_features(
     Rejection.objects.filter(photo=photo, version=version).delete()
     told = None if breeds is None else [[slug, round(chance, 4)] for slug, chance in breeds]
     Embedding.objects.get_or_create(
-        photo=photo, version=version, defaults={"vector": vector, "breeds": told}
+        photo=photo, version=version, defaults={"vector": vector, "breeds": told, "coat": coat}
     )
     Keypoints.objects.get_or_create(
         photo=photo,
         version=version,
-        defaults={"points": [list(point) for point in points], "box": list(box)},
+        defaults={
+            "points": [list(point) for point in points],
+            "box": list(box),
+            "posture": posture,
+            "view": view,
+            "face": face,
+        },
     )
     if state == ModelVersion.State.ACTIVE:
         _set_state(photo, Photo.State.SEARCHABLE, "")
     return True
+
+
+def store_faces(*, rows: Sequence[Keypoints]) -> None:
+    """Writes the faces of rows that were described before; a row that is gone stays gone."""
+    Keypoints.objects.bulk_update(rows, ["face"])
+
+
+def start_measuring() -> Job:
+    """Has a worker measure every face that is not measured yet."""
+    return enqueue(kind=Job.Kind.MEASURE_FACES, subject="photos", queue=Job.Queue.BATCH)
 
 
 @transaction.atomic

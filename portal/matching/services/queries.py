@@ -72,6 +72,9 @@ def store_query_features(
     points: Sequence[Sequence[float]],
     box: Sequence[float],
     breeds: Sequence[tuple[str, float]] = (),
+    posture: str = "",
+    view: str = "",
+    coat: bytes | None = None,
 ) -> bool:
     """Stores what a version saw in the adopter's photo, in place of an older version's view.
 
@@ -81,7 +84,9 @@ def store_query_features(
     query.version, query.vector = version, vector
     query.points, query.box = [list(point) for point in points], list(box)
     query.breeds = [[slug, round(probability, 4)] for slug, probability in breeds]
-    return _write(query, "version", "vector", "points", "box", "breeds")
+    query.posture, query.view, query.coat = posture, view, coat
+    seen = ("version", "vector", "points", "box", "breeds", "posture", "view", "coat")
+    return _write(query, *seen)
 
 
 @transaction.atomic

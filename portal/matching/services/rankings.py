@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,13 +23,15 @@ KEPT_FOR = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Found:
-    """A dog the index returned: by which photo, the cosine, and what is shown of it."""
+    """A dog the index returned: by which photo, how alike as a cosine, what is shown of it, and
+    where more than its appearance was compared, the parts of `ml.fusion`."""
 
     dog_id: int
     photo_id: int
     similarity: float
     score: int
     band: str
+    parts: Mapping[str, float] | None = None
 
 
 def rank(*, query: Query | None = None, dog: Dog | None = None, filters: Filters) -> Ranking:
@@ -104,6 +106,7 @@ def store_matches(
             similarity=hit.similarity,
             score=hit.score,
             band=hit.band,
+            parts=hit.parts,
         )
         for number, hit in enumerate(kept, start=1)
     )
