@@ -1,7 +1,7 @@
 """A person's photo: its face as proportions, and the dogs whose faces are built alike.
 
-Dogs' proportions come from the keypoints that are stored for every described photo, so a dog is
-found by its face as soon as it is found at all.
+Dogs' proportions lie beside the keypoints of every described photo, so a dog is found by its face
+as soon as it is found at all.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from functools import cache
 import numpy as np
 from django.db.models import Count, QuerySet, Sum
 
-from ml.errors import NoFace, NoSubject
-from ml.faces import FaceFinder, FaceScale, band, likeness, ratios_of
-from ml.geometry import FACE_RATIOS, face_ratios
+from ml.errors import FaceUnclear, NoFace, NoSubject
+from ml.faces import MEASURE, FaceScale, band, likeness, share_below, together
+from ml.geometry import FACE_RATIOS
+from ml.mesh import FaceFinder
 from portal.matching import services
 from portal.matching.models import Keypoints, ModelVersion, Query
+from workers.faces import as_face
 from workers.features import rejection_code
 
 ROWS_AT_ONCE = 2000
@@ -39,8 +41,8 @@ def look_at(
     """Keeps the proportions of the face and lets the photo go; False, with the reason in the
     query, where there is no face. `seen` is why no dog was found, where one was looked for."""
     try:
-        ratios = ratios_of(finder().find(image))
-    except NoFace as error:
+        ratios = scale().rest.ratios(finder().find(image))
+    except (NoFace, FaceUnclear) as error:
         code = error.code if seen is None or seen.kind == "person" else rejection_code(seen)
         services.fail_query(query=query, code=code)
         return False
@@ -48,7 +50,7 @@ def look_at(
 
 
 class Faces:
-    """The faces of one version's photos, as its keypoints tell them; rows are read once each."""
+    """The faces of one version's dogs, each from all its photos; rows are read once each."""
 
     def __init__(self) -> None:
         self.hold(0)
@@ -56,9 +58,10 @@ class Faces:
     def hold(self, version: int) -> None:
         """Begins anew, for another version."""
         self.version, self.sum = version, 0
-        # Keypoints, and whose photos and dogs they are of.
-        self.keys, self.photos, self.dogs = np.zeros((3, 0), np.int64)
-        self.places, self.weights = np.zeros((2, 0, len(FACE_RATIOS)))
+        # Keypoints, whose photos and dogs they are of, and the face of each photo.
+        self.keys, self.photos, self.owners = np.zeros((3, 0), np.int64)
+        self.places, self.trust = np.zeros((2, 0, len(FACE_RATIOS)))
+        self.gather()
 
     def catch_up(self, version: ModelVersion) -> None:
         """Brings in the rows that came and drops those that went."""
@@ -71,34 +74,47 @@ class Faces:
         keys = np.fromiter(rows.order_by().values_list("pk", flat=True).iterator(), np.int64)
         stays = np.isin(self.keys, keys)
         late = np.setdiff1d(keys, self.keys)
-        self.keys, self.photos, self.dogs = self.keys[stays], self.photos[stays], self.dogs[stays]
-        self.places, self.weights = self.places[stays], self.weights[stays]
+        self.keys, self.photos = self.keys[stays], self.photos[stays]
+        self.owners, self.places = self.owners[stays], self.places[stays]
+        self.trust = self.trust[stays]
         for first in range(0, len(late), ROWS_AT_ONCE):
             self.read(rows.filter(pk__in=late[first : first + ROWS_AT_ONCE].tolist()), version)
         self.sum = int(self.keys.sum())
+        self.gather()
 
     def read(self, rows: QuerySet[Keypoints], version: ModelVersion) -> None:
         names = version.spec["keypoints"]["names"]
-        keys, places, weights = [], [], []
-        found = rows.values_list(
-            "pk", "photo_id", "photo__dog_id", "photo__width", "photo__height", "points"
-        )
-        for key, photo, dog, width, height, points in found:
-            named = {
-                name: (x * width, y * height, score)
-                for name, (x, y, score) in zip(names, points, strict=True)
-            }
-            place, weight = scale().places("dog", face_ratios(named))
+        keys, places, trust = [], [], []
+        # What the daily job has still to measure is measured in passing.
+        found = rows.values_list("pk", "photo_id", "photo__dog_id", "face")
+        known = {key: face for key, *_, face in found if face and face.get("measure") == MEASURE}
+        late = rows.exclude(pk__in=list(known))
+        for key, width, height, points in late.values_list(
+            "pk", "photo__width", "photo__height", "points"
+        ):
+            known[key] = as_face(names, points, width, height)
+        for key, photo, dog, _face in found:
+            if key not in known:
+                continue
+            place, sure = scale().dog_places(known[key])
             keys.append((key, photo, dog))
             places.append(place)
-            weights.append(weight)
+            trust.append(sure)
         if keys:
             added = np.array(keys, np.int64).T
             self.keys = np.concatenate([self.keys, added[0]])
             self.photos = np.concatenate([self.photos, added[1]])
-            self.dogs = np.concatenate([self.dogs, added[2]])
+            self.owners = np.concatenate([self.owners, added[2]])
             self.places = np.concatenate([self.places, places])
-            self.weights = np.concatenate([self.weights, weights])
+            self.trust = np.concatenate([self.trust, trust])
+
+    def gather(self) -> None:
+        """Puts the photos of each dog together; the clearest of them stands for it."""
+        self.dogs, whose = np.unique(self.owners, return_inverse=True)
+        self.of_dogs = together(self.places, self.trust, whose, len(self.dogs))
+        clearest = np.lexsort((-self.keys, self.trust.sum(1)))
+        self.shown = np.zeros(len(self.dogs), np.int64)
+        self.shown[whose[clearest]] = self.photos[clearest]
 
 
 faces = Faces()
@@ -107,22 +123,34 @@ faces = Faces()
 def alike(
     face: Mapping[str, float], version: ModelVersion, k: int, allowed: np.ndarray
 ) -> list[services.Found]:
-    """The k dogs among the allowed ones, (n,) int64, whose faces are most alike, each by its best
-    photo."""
+    """The k dogs among the allowed ones, (n,) int64, whose faces are most alike, each by the photo
+    that shows its face best."""
     faces.catch_up(version)
-    likes = likeness(scale().places("person", face), (faces.places, faces.weights))
+    person = scale().person_places(face)
+    likes = likeness(person, faces.of_dogs)
     likes[~np.isin(faces.dogs, allowed)] = 0
-    found: dict[int, services.Found] = {}
-    for place in np.argsort(-likes, kind="stable"):
-        like, dog = float(likes[place]), int(faces.dogs[place])
-        if like <= 0 or len(found) == k:
-            break
-        if dog not in found:
-            found[dog] = services.Found(
-                dog_id=dog,
-                photo_id=int(faces.photos[place]),
-                similarity=like,
-                score=round(100 * like),
-                band=band(like),
-            )
-    return list(found.values())
+    best = [row for row in np.argsort(-likes, kind="stable")[:k] if likes[row] > 0]
+    return [
+        services.Found(
+            dog_id=int(faces.dogs[row]),
+            photo_id=int(faces.shown[row]),
+            similarity=float(likes[row]),
+            score=round(100 * float(likes[row])),
+            band=band(float(likes[row])),
+            parts=parts(person, (faces.of_dogs[0][row], faces.of_dogs[1][row])),
+        )
+        for row in best
+    ]
+
+
+def parts(
+    person: tuple[np.ndarray, np.ndarray], dog: tuple[np.ndarray, np.ndarray]
+) -> dict[str, float]:
+    """What a match holds of two faces (7,): by `person_` and `dog_` with a ratio's name, the share
+    of its kind that has less of it, 0 to 1; without ratios that one of them does not show."""
+    told = {}
+    for number, name in enumerate(FACE_RATIOS):
+        if person[1][number] > 0 and dog[1][number] > 0:
+            told[f"person_{name}"] = round(share_below(float(person[0][number])), 2)
+            told[f"dog_{name}"] = round(share_below(float(dog[0][number])), 2)
+    return told
