@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.skeleton import FLIP, INDEX, KEYPOINTS, SIGMAS
+from ml.skeleton import INDEX, MIRRORED, SIGMAS
 
 DRAWN_FROM = 0.3
 """The score, 0 to 1, from which a point counts as seen."""
@@ -248,14 +248,11 @@ def pose_similarity(
     None where fewer than five points are seen in both (score `at_least`), or all lie in one place.
     """
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    mirrored = other[_SWAPPED] * (-1, 1, 1)
+    mirrored = other[list(MIRRORED)] * (-1, 1, 1)
     found = [_laid_over(one, image, at_least) for image in (other, mirrored)]
     return max((value for value in found if value is not None), default=None)
 
 
-_SWAPPED = np.arange(len(KEYPOINTS))
-for _left, _right in FLIP:
-    _SWAPPED[[_left, _right]] = _right, _left
 _SPREAD = 2 * np.array(SIGMAS)
 
 

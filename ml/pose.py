@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.heatmaps import decode
 from ml.runtime import Network, compile_network
-from ml.skeleton import KEYPOINTS
+from ml.skeleton import KEYPOINTS, MIRRORED
 from ml.spec import WEIGHTS, ModelSpec, NetworkSpec, weights_file
 from ml.subject import Box, cache_key
 from ml.traits import Posture, Traits, View
@@ -91,6 +91,18 @@ class PoseEstimator:
         that the network does not know is 0, 0, 0.
         """
         return self.describe(images, boxes)[0]
+
+    def estimate_mirrored(self, images: Sequence[np.ndarray], boxes: Sequence[Box]) -> np.ndarray:
+        """Keypoints as `estimate`, but seen in the photos' mirror images, and told in the photos'
+        own pixels and sides: where both agree, left and right are sure."""
+        widths = [image.shape[1] for image in images]
+        turned = [
+            (w - x1, y0, w - x0, y1) for w, (x0, y0, x1, y1) in zip(widths, boxes, strict=True)
+        ]
+        found = self.estimate([np.ascontiguousarray(image[:, ::-1]) for image in images], turned)
+        found = found[:, list(MIRRORED)]
+        found[..., 0] = np.array(widths, np.float32)[:, None] - 1 - found[..., 0]
+        return found
 
     def describe(
         self, images: Sequence[np.ndarray], boxes: Sequence[Box]

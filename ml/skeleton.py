@@ -87,6 +87,9 @@ FLIP: tuple[tuple[int, int], ...] = tuple(
 )
 """(left, right) pairs of indices: what trades places when a photo is mirrored."""
 
+MIRRORED: tuple[int, ...] = tuple(INDEX[mirror(name)] for name in KEYPOINTS)
+"""For each point the index of what it is in the mirror image."""
+
 SIGMAS: tuple[float, ...] = (
     *(0.025, 0.025, 0.026, 0.035, 0.035),
     *(0.079, 0.072, 0.062, 0.079, 0.072, 0.062),

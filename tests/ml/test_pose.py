@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from ml.errors import ModelMismatch, ModelMissing
 from ml.pose import PoseEstimator
-from ml.skeleton import KEYPOINTS
+from ml.skeleton import INDEX, KEYPOINTS
 from ml.spec import NetworkSpec
 
 HRNET = "td-hm_hrnet-w32_8xb64-210e_ap10k-256x256"
@@ -117,6 +117,24 @@ def test_posture_and_view_come_with_the_points_of_their_photo():
     np.testing.assert_array_equal(points, estimator.estimate(photos, [(0, 0, 90, 90)] * 18))
     _, none = PoseEstimator(spotlight, spec()).describe(photos, [(0.0, 0.0, 90.0, 90.0)] * 18)
     assert none == [None] * 18
+
+
+def test_what_is_seen_in_a_mirror_comes_back_on_its_side(monkeypatch):
+    def seen(images, boxes):
+        """The left eye at the brightest pixel, everything else at the origin."""
+        assert boxes == [(60, 10, 90, 70)]
+        found = np.zeros((1, len(KEYPOINTS), 3), np.float32)
+        y, x = np.unravel_index(images[0][..., 0].argmax(), images[0].shape[:2])
+        found[0, INDEX["left_eye"]] = x, y, 0.8
+        return found
+
+    estimator = PoseEstimator(spotlight, spec())
+    monkeypatch.setattr(estimator, "estimate", seen)
+    image = np.zeros((80, 100, 3), np.uint8)
+    image[30, 20] = 255
+    (points,) = estimator.estimate_mirrored([image], [(10, 10, 40, 70)])
+    assert points[INDEX["right_eye"]].tolist() == pytest.approx([20, 30, 0.8])
+    assert points[INDEX["left_eye"]].tolist() == [99, 0, 0]
 
 
 def test_a_network_that_tells_traits_gives_their_logits_beside_its_maps():

@@ -20,7 +20,7 @@ from ml.evaluation.tables import read_table
 from ml.images import Limits
 from ml.images import load as load_image
 from ml.pose import PoseEstimator
-from ml.skeleton import FLIP, KEYPOINTS
+from ml.skeleton import KEYPOINTS
 from ml.spec import load_spec
 from ml.subject import Box, Subject, SubjectFinder, crop
 from ml.training.keypoints.datasets import load
@@ -39,9 +39,6 @@ _MARGIN = 0.25
 _SIDE = 288
 _ANY_SIZE = Limits(min_side=16)
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_SWAPPED = np.arange(len(KEYPOINTS))
-for _left, _right in FLIP:
-    _SWAPPED[[_left, _right]] = _right, _left
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -118,12 +115,9 @@ def run(options: argparse.Namespace) -> None:
 
 def sure_points(pose: PoseEstimator, photo: np.ndarray, box: Box) -> np.ndarray:
     """(21, 3) x, y in pixels and v: 2 for a point found alike in the mirror image, else 0, 0, 0."""
-    width = photo.shape[1]
     x0, y0, x1, y1 = box
-    mirrored = (width - x1, y0, width - x0, y1)
-    one, other = pose.estimate([photo, np.ascontiguousarray(photo[:, ::-1])], [box, mirrored])
-    other = other[_SWAPPED]
-    other[:, 0] = width - 1 - other[:, 0]
+    (one,) = pose.estimate([photo], [box])
+    (other,) = pose.estimate_mirrored([photo], [box])
     apart = np.linalg.norm(one[:, :2] - other[:, :2], axis=1) / max(x1 - x0, y1 - y0)
     sure = (np.minimum(one[:, 2], other[:, 2]) >= AT_LEAST) & (apart <= APART)
     points = np.concatenate([(one[:, :2] + other[:, :2]) / 2, np.full((len(one), 1), 2.0)], 1)

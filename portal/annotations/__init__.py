@@ -1,0 +1,1 @@
+"""Keypoints that people mark in photos of dogs, from which the models learn."""
