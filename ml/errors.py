@@ -34,6 +34,14 @@ class ImageRejected(PawkinError):
     """
 
 
+class ClipRejected(PawkinError):
+    """These bytes are not a short film that can be used.
+
+    Codes: empty_file, clip_too_large, not_a_clip, clip_too_long, clip_too_short, clip_too_heavy,
+    clip_too_small, clip_damaged.
+    """
+
+
 _NO_DOG = {
     "cat": "This looks like a cat. Try a photo of a dog.",
     "person": "This looks like a person. Try a photo where a dog fills most of the picture.",
@@ -64,6 +72,21 @@ class NoFace(PawkinError):
 
     def __reduce__(self) -> tuple[type["NoFace"], tuple[str]]:
         return NoFace, (self.detail,)
+
+
+class FaceUnclear(PawkinError):
+    """A person's face is there, and cannot be measured. Code: face_unclear."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            "face_unclear",
+            "The face in this photo is too small, blurred or turned too far to measure. Try a "
+            "sharp one from the front.",
+            detail,
+        )
+
+    def __reduce__(self) -> tuple[type["FaceUnclear"], tuple[str]]:
+        return FaceUnclear, (self.detail,)
 
 
 class ModelMissing(PawkinError):

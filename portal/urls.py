@@ -28,7 +28,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.api.own_urls")),
     path("api/v1/", include("portal.api.urls")),
     path("staff/", include("portal.dogs.urls")),
+    path("staff/", include("portal.clips.urls")),
     path("staff/", include("portal.feeds.urls")),
+    path("staff/", include("portal.annotations.urls")),
     path("manage/", include("portal.insights.urls")),
     path("admin/", admin.site.urls),
 ]

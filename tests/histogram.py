@@ -3,12 +3,13 @@
 What is mostly pure green is its cat, pure blue its empty landscape; everything else is a dog.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ml.analysis import Analysis
 from ml.errors import NoSubject
+from ml.following import Sighting
 from ml.spec import KeypointLayout, Likeness, ModelSpec, NetworkSpec
 
 POINTS = 21
@@ -46,6 +47,16 @@ class HistogramAnalyser:
     def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]:
         self.seen += len(images)
         return [view(image) for image in images]
+
+    def follow(
+        self, frames: Sequence[np.ndarray], told: Callable[[int], None]
+    ) -> list[Sighting | None]:
+        self.seen += len(frames)
+        told(2 * len(frames))
+        seen = [view(frame) for frame in frames]
+        return [
+            None if isinstance(one, NoSubject) else Sighting(one.box, one.keypoints) for one in seen
+        ]
 
 
 def view(image: np.ndarray) -> Analysis | NoSubject:

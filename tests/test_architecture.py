@@ -25,14 +25,26 @@ HEAVY = {
     "torch",
     "torchvision",
 }
-# Limits with their sentences and the measures of a dog exist once, and need Pillow and NumPy only.
-LIGHT_ML = {"ml.errors", "ml.images", "ml.geometry", "ml.skeleton"}
+# Limits with their sentences, the measures of a dog, what makes two alike and what a network is
+# unsure of exist once, and need Pillow and NumPy only.
+LIGHT_ML = {
+    "ml.errors",
+    "ml.images",
+    "ml.containers",
+    "ml.geometry",
+    "ml.skeleton",
+    "ml.fusion",
+    "ml.ranking",
+    "ml.teaching",
+}
 # An app may import those before it.
 APPS = (
     "accounts",
     "shelters",
     "dogs",
     "matching",
+    "clips",
+    "annotations",
     "enquiries",
     "feeds",
     "publishing",

@@ -11,6 +11,7 @@ from ml.errors import NoSubject
 from portal.dogs.models import Photo
 from portal.matching import services
 from portal.matching.models import ModelVersion
+from workers.faces import as_face
 
 DIMENSION = 128
 
@@ -19,9 +20,13 @@ def store_seen(
     photo: Photo, version: ModelVersion, image: np.ndarray, seen: Analysis | NoSubject
 ) -> bool:
     """Stores a version's view of a photo; False when the photo or the version's time is over."""
+    # It holds vectors, and those are read with what is below.
+    from workers.runtime import spec_of
+
     if isinstance(seen, NoSubject):
         return services.store_rejection(photo=photo, version=version, code=rejection_code(seen))
     vector, points, box = as_rows(seen, image)
+    height, width = image.shape[:2]
     return services.store_features(
         photo=photo,
         version=version,
@@ -29,6 +34,10 @@ def store_seen(
         points=points,
         box=box,
         breeds=seen.breeds.likely if seen.breeds else None,
+        posture=seen.posture or "",
+        view=seen.view or "",
+        face=as_face(spec_of(version.fingerprint).keypoints.names, points, width, height),
+        coat=as_bytes(seen.coat),
     )
 
 
@@ -46,6 +55,11 @@ def as_rows(seen: Analysis, image: np.ndarray) -> tuple[bytes, list[list[float]]
     points = seen.keypoints / np.array([width, height, 1], dtype=np.float64)
     box = np.asarray(seen.box, dtype=np.float64) / np.array([width, height, width, height])
     return vector.tobytes(), points.round(5).tolist(), box.round(5).tolist()
+
+
+def as_bytes(numbers: np.ndarray | None) -> bytes | None:
+    """As rows hold numbers: little-endian float32."""
+    return None if numbers is None else np.asarray(numbers, "<f4").tobytes()
 
 
 def as_vectors(rows: Iterable[bytes | memoryview]) -> np.ndarray:

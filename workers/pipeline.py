@@ -16,6 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from ml.errors import ImageRejected, NoSubject, PawkinError
+from portal.clips.models import Clip
+from portal.clips.services import fail_clip
 from portal.dogs.models import Photo
 from portal.dogs.storage import StorageFull
 from portal.feeds.archives import fail_archive
@@ -26,10 +28,21 @@ from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, ModelVersion, Query, Ranking
-from portal.matching.queries import candidates, photos_without_variants
+from portal.matching.queries import candidates, fusion_in_use, photos_without_variants
 from portal.tracing import working
-from workers import alerts, duplicates, feeds, people, pictures, reindexing, webhooks
-from workers.features import as_rows, as_vectors, rejection_code, store_seen
+from workers import (
+    alerts,
+    clips,
+    duplicates,
+    faces,
+    feeds,
+    fusing,
+    people,
+    pictures,
+    reindexing,
+    webhooks,
+)
+from workers.features import as_bytes, as_rows, as_vectors, rejection_code, store_seen
 from workers.keeper import keeper
 from workers.runtime import runtime, spec_of
 from workers.vectors import A, VectorStore
@@ -119,7 +132,7 @@ def give_up(job: Job, code: str, detail: str) -> None:
 
 
 def settle(failed: Sequence[Job]) -> None:
-    """Tells photos and searches that their job has failed for good."""
+    """Tells photos, clips and searches that their job has failed for good."""
     for job in failed:
         code = job.error_code
         if job.kind == Job.Kind.ANSWER_QUERY:
@@ -132,6 +145,9 @@ def settle(failed: Sequence[Job]) -> None:
         elif job.kind == Job.Kind.INDEX_PHOTO and code not in WITHOUT_MODELS:
             for photo in Photo.objects.filter(pk=job.subject):
                 services.fail_photo(photo=photo, code=code)
+        elif job.kind == Job.Kind.WATCH_CLIP and code not in WITHOUT_MODELS:
+            for clip in Clip.objects.filter(pk=job.subject):
+                fail_clip(clip=clip, code=code)
 
 
 def index_photo(job: Job) -> None:
@@ -252,6 +268,9 @@ def look_at(query: Query, version: ModelVersion, job: Job) -> bool:
         points=points,
         box=box,
         breeds=seen.breeds.likely if seen.breeds else (),
+        posture=seen.posture or "",
+        view=seen.view or "",
+        coat=as_bytes(seen.coat),
     )
 
 
@@ -282,7 +301,7 @@ def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
     if ranking.query is not None and ranking.query.face is not None:
         hits = people.alike(ranking.query.face, version, K, allowed.dogs())
     else:
-        hits = alike(source_vectors(ranking, version), version, store, allowed)
+        hits = alike(ranking, version, store, allowed)
     return services.store_matches(
         ranking=ranking,
         version=version,
@@ -294,20 +313,24 @@ def compare(ranking: Ranking, version: ModelVersion, job: Job) -> bool:
 
 
 def alike(
-    vectors: np.ndarray, version: ModelVersion, store: VectorStore[A], allowed: A
+    ranking: Ranking, version: ModelVersion, store: VectorStore[A], allowed: A
 ) -> list[services.Found]:
-    """The K dogs among the allowed ones that look most like any of the vectors (m, 128)."""
-    likeness = spec_of(version.fingerprint).likeness
-    return [
-        services.Found(
-            dog_id=hit.group,
-            photo_id=hit.id,
-            similarity=hit.score,
-            score=round(likeness.score(hit.score)),
-            band=likeness.band(hit.score),
-        )
-        for hit in store.search(vectors, K, allowed)
-    ]
+    """The K dogs among the allowed ones that are most alike: the appearance chooses a shortlist,
+    and all parts of the likeness put it in order. Without other parts that count, or where the
+    appearance is all that is known, nothing more is read than the index."""
+    vectors = source_vectors(ranking, version)
+    query, mode = ranking.query, ranking.mode
+    weights = fusion_in_use()
+    if not weights.is_fusing(mode):
+        likeness = spec_of(version.fingerprint).likeness
+        hits = store.search(vectors, K, allowed)
+        return [fusing.found(hit, hit.score, likeness) for hit in hits]
+    hits = store.search(vectors, fusing.SHORTLIST, allowed)
+    if query is not None:
+        source = fusing.of_query(query, version)
+    else:
+        source = fusing.of_dog(ranking.dog_id or 0, version)
+    return fusing.order(hits, source, version, weights, mode, K)
 
 
 def source_vectors(ranking: Ranking, version: ModelVersion) -> np.ndarray:
@@ -330,4 +353,6 @@ WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.MAKE_VARIANTS: make_variants,
     Job.Kind.PREVIEW_IMPORT: feeds.preview_import,
     Job.Kind.FIND_DUPLICATES: duplicates.find_duplicates,
+    Job.Kind.MEASURE_FACES: faces.measure_faces,
+    Job.Kind.WATCH_CLIP: clips.watch_clip,
 }

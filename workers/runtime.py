@@ -9,7 +9,7 @@ import functools
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from django.conf import settings
 
 from ml.analysis import Analyser, Analysis
 from ml.errors import NoSubject
+from ml.following import Sighting
 from ml.spec import ModelSpec
 from portal.matching.models import ModelVersion
 from workers import weights
@@ -33,6 +34,10 @@ class Analyse(Protocol):
     """What the pipeline needs of `ml.analysis.Analyser`."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[Analysis | NoSubject]: ...
+
+    def follow(
+        self, frames: Sequence[np.ndarray], told: Callable[[int], None]
+    ) -> list[Sighting | None]: ...
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from celery import shared_task
 
 from portal.api import orphans
 from portal.api.purging import empty_journal, purge_expired
+from portal.clips.models import Clip
 from portal.feeds import services as feeds
 from portal.jobs.models import Job
 from portal.jobs.services import enqueue, forget, postpone
@@ -49,6 +50,8 @@ crop_photo = shared_task(name="workers.tasks.crop_photo")(run)
 make_variants = shared_task(name="workers.tasks.make_variants")(run)
 preview_import = shared_task(name="workers.tasks.preview_import")(run)
 find_duplicates = shared_task(name="workers.tasks.find_duplicates")(run)
+watch_clip = shared_task(name="workers.tasks.watch_clip")(run)
+measure_faces = shared_task(name="workers.tasks.measure_faces")(run)
 
 
 @shared_task(name="workers.tasks.sweep_jobs")
@@ -60,9 +63,11 @@ def sweep_jobs() -> None:
 
 @shared_task(name="workers.tasks.index_missing")
 def index_missing() -> None:
-    """Photos that wait and that nobody works on, whatever the reason."""
+    """Photos and clips that wait and that nobody works on, whatever the reason."""
     for pk in pending_photos():
         enqueue(kind=Job.Kind.INDEX_PHOTO, subject=pk, queue=Job.Queue.INTERACTIVE)
+    for pk in Clip.objects.unattended().values_list("pk", flat=True):
+        enqueue(kind=Job.Kind.WATCH_CLIP, subject=pk, queue=Job.Queue.BATCH)
 
 
 @shared_task(name="workers.tasks.vary_photos")
@@ -100,6 +105,12 @@ def look_for_duplicates() -> None:
     services.start_looking()
 
 
+@shared_task(name="workers.tasks.start_measuring")
+def start_measuring() -> None:
+    """Once a day, at FACE_BATCH_AT: dogs whose faces are not measured yet."""
+    services.start_measuring()
+
+
 @shared_task(name="workers.tasks.delete_orphans")
 def delete_orphans() -> None:
     """Files whose process was killed before it wrote their row."""
@@ -118,6 +129,8 @@ def expire_queries() -> None:
         Job.Kind.CROP_PHOTO,
         Job.Kind.MAKE_VARIANTS,
         Job.Kind.FIND_DUPLICATES,
+        Job.Kind.WATCH_CLIP,
+        Job.Kind.MEASURE_FACES,
         Job.Kind.PREVIEW_IMPORT,
     ]
     forget(kinds=kinds, older_than=KEPT_FOR)

@@ -40,6 +40,7 @@ from django.utils import timezone
 
 from ml.errors import PawkinError
 from portal.accounts.models import User
+from portal.clips.models import Clip
 from portal.dogs.models import Photo
 from portal.dogs.storage import delete_files
 from portal.feeds.models import Feed
@@ -82,6 +83,10 @@ KEPT = frozenset(
         "matching.Retention",
         "matching.EndedQuery",
         "matching.Click",
+        "matching.Feedback",
+        "matching.FusionWeights",
+        "annotations.Annotation",
+        "clips.Clip",
         "enquiries.Enquiry",
         "enquiries.Message",
         "feeds.Feed",
@@ -103,6 +108,7 @@ LEFT = frozenset(
         "matching.Query",
         "matching.Ranking",
         "matching.Match",
+        "matching.NotAlike",
         "sessions.Session",
         "account.EmailConfirmation",
         "dogs.PartialUpload",
@@ -261,6 +267,8 @@ def names_of_files(alias: str) -> set[str]:
         "upload", "image", "thumbnail", "variants"
     ).iterator():
         names.update((upload, image, thumbnail, *(variants or {}).values()))
+    for stored in Clip.objects.using(alias).values_list("upload", "film", "poster"):
+        names.update(stored)
     for values in Feed.objects.using(alias).values_list("settings", flat=True):
         names.add(str(values.get("upload", "")))
     return names - {""}

@@ -25,7 +25,7 @@ from portal.dogs import services
 from portal.dogs.forms import MAX_AGE_YEARS, MAX_TAG_LENGTH, MAX_TAGS
 from portal.dogs.models import Breed, Colour, Dog, DogQuerySet, Photo
 from portal.dogs.temperament import ANSWER_TRAITS, SCALE, SCALE_TRAITS, Answer, Trait
-from portal.matching.models import Keypoints
+from portal.matching.models import Keypoints, Posture, View
 from portal.matching.proportions import proportions
 from portal.matching.queries import active_version
 from portal.media import photo_address
@@ -74,6 +74,12 @@ class SeenSerializer(serializers.Serializer[Any]):
     ratios = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
         help_text="proportions of body and face; null where a point is not to be seen",
+    )
+    posture = serializers.ChoiceField(
+        [("", ""), *Posture.choices], help_text="empty where the version tells none"
+    )
+    view = serializers.ChoiceField(
+        [("", ""), *View.choices], help_text="the way the dog faces in the picture"
     )
 
     class Meta:
@@ -180,18 +186,21 @@ def seen_in(photos: list[Photo]) -> dict[int, Any]:
     layout = version.spec["keypoints"]
     by_id = {photo.pk: photo for photo in photos}
     rows = Keypoints.objects.filter(version=version, photo__in=list(by_id))
-    return {row.photo_id: seen(layout, row.points, row.box, by_id[row.photo_id]) for row in rows}
+    return {row.photo_id: seen(layout, row, by_id[row.photo_id]) for row in rows}
 
 
-def seen(layout: Any, points: Any, box: Any, picture: Any) -> dict[str, Any]:
-    """Keypoints, with the proportions measured on the picture (`width`, `height` in pixels)."""
+def seen(layout: Any, found: Any, picture: Any) -> dict[str, Any]:
+    """Keypoints, posture and view of `found`; proportions as measured on the picture (`width`,
+    `height` in pixels)."""
     return {
-        "box": [round(float(value), 4) for value in box],
+        "box": [round(float(value), 4) for value in found.box],
         "points": [
             {"name": name, "x": round(x, 4), "y": round(y, 4), "score": round(score, 3)}
-            for name, (x, y, score) in zip(layout["names"], points, strict=True)
+            for name, (x, y, score) in zip(layout["names"], found.points, strict=True)
         ],
-        "ratios": proportions(layout, points, picture.width, picture.height),
+        "ratios": proportions(layout, found.points, picture.width, picture.height),
+        "posture": found.posture,
+        "view": found.view,
     }
 
 

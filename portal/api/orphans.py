@@ -12,9 +12,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.clips.models import Clip
 from portal.dogs.models import PartialUpload, Photo
 from portal.dogs.storage import delete_files
 from portal.feeds.models import Archive, Feed
@@ -23,7 +25,13 @@ from portal.matching.models import Query
 from portal.matching.photos import SIZES
 
 # The folders of all that is stored; tests/portal/test_orphans.py holds them to the code.
-FOLDERS = ("archives", "photos", "pieces", "queries", "thumbnails", "uploads")
+FOLDERS = ("archives", "clips", "photos", "pieces", "queries", "thumbnails", "uploads")
+# Rows that name files in fields of their own.
+FIELDS: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
+    (Photo, ("upload", "image", "thumbnail")),
+    (Query, ("upload", "image")),
+    (Clip, ("upload", "film", "poster")),
+)
 SHARDS = 256
 # A round through all shards takes less than a day: 21 hours and 20 minutes.
 A_SHARD_EVERY = timedelta(minutes=5)
@@ -62,7 +70,7 @@ def named(names: Iterable[str]) -> set[str]:
     """Those of these stored names that a row has."""
     wanted = list(names)
     found: set[str] = set()
-    for model, fields in ((Photo, ("upload", "image", "thumbnail")), (Query, ("upload", "image"))):
+    for model, fields in FIELDS:
         for field in fields:
             rows = model._default_manager.filter(**{f"{field}__in": wanted})
             found.update(rows.values_list(field, flat=True))

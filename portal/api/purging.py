@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from portal.accounts.audit import forget_events
 from portal.api.services import forget_calls
+from portal.clips import services as clips
 from portal.dogs.pieces import expire_uploads
 from portal.enquiries.services import forget_unconfirmed
 from portal.feeds.archives import expire_archives
@@ -22,9 +23,11 @@ def purge_expired() -> dict[str, int]:
         "searches": services.expire_queries(),
         "saved_searches": services.expire_saved_searches(),
         "photos_in_pieces": expire_uploads(),
+        "clips_not_watched": clips.expire_uploads(),
         "uploaded_tables": expire_archives(),
         "unconfirmed_enquiries": forget_unconfirmed(),
         "predictions": forget_predictions(),
+        "preferences": services.expire_feedback(),
         "answers_to_calls": forget_calls(),
         "sessions": forget_sessions(),
         "audit_events": forget_events(),

@@ -58,10 +58,17 @@ class ResultSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     score = serializers.IntegerField(help_text="likeness, 0 to 100")
     band = serializers.ChoiceField(["strong", "weak", "none"])
-    similarity = serializers.FloatField(help_text="cosine of the embeddings, -1 to 1")
+    similarity = serializers.FloatField(help_text="of the whole likeness, as a cosine, -1 to 1")
     reasons = serializers.ListField(
         child=serializers.CharField(),
-        help_text="looks; same_breed, same_colour, similar_size; a trait that was asked for",
+        help_text="looks; like_coat, like_build, like_face, like_breed; same_breed, same_colour, "
+        "similar_size; a trait that was asked for",
+    )
+    parts = serializers.DictField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="what is alike, 0 to 1: appearance, body, face, colour, breed; for a person's "
+        "face person_ and dog_ with each ratio's name, the share of their kind that has less of it",
     )
     dog = DogSerializer()
     photo = PhotoSerializer(help_text="the dog's photo that is most alike")
@@ -317,7 +324,7 @@ def search_told(request: Request, query: Query, filters: Filters) -> dict[str, A
         "id": str(query.pk),
         **answer_told(request, state, filters),
         "seen": (
-            seen(version.spec["keypoints"], query.points, query.box, query)
+            seen(version.spec["keypoints"], query, query)
             if version and query.points and query.box
             else None
         ),
@@ -345,7 +352,7 @@ def results(
 ) -> list[dict[str, Any]]:
     """Matches that can be adopted now. Eight queries, however many."""
     alike = Likeness.of_dog(source) if source else Likeness()
-    matches = list(ranking.matches.adoptable().select_related("photo"))
+    matches = list(ranking.matches.adoptable().with_weights().select_related("photo"))
     dogs = {d.pk: d for d in told(Dog.objects.filter(pk__in=[m.dog_id for m in matches]))}
     context = {"request": request, "seen": seen_in([match.photo for match in matches])}
     return [
@@ -355,6 +362,7 @@ def results(
             "band": match.band,
             "similarity": round(match.similarity, 4),
             "reasons": alike.reasons(match, dogs[match.dog_id], filters),
+            "parts": match.parts,
             "dog": DogSerializer(dogs[match.dog_id], context={"request": request}).data,
             "photo": PhotoSerializer(match.photo, context=context).data,
         }

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -49,15 +50,16 @@ class Files:
     def __init__(self) -> None:
         self.written: list[str] = []
 
-    def write(self, data: bytes, *, folder: str, suffix: str = "") -> str:
-        """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`.
+    def write(self, data: bytes | File, *, folder: str, suffix: str = "") -> str:
+        """Stores the bytes and gives the name to keep in a row, e.g. `photos/3f/3f9a….jpg`. A File
+        goes there piece by piece, however large it is.
 
         Raises StorageFull or StorageAway.
         """
         stem = random_name()
         name = f"{folder}/{stem[:2]}/{stem}{suffix}"
         try:
-            default_storage.save(name, ContentFile(data))
+            default_storage.save(name, data if isinstance(data, File) else ContentFile(data))
         except OSError as error:
             # Half of it may be there.
             delete_files([name])

@@ -19,6 +19,8 @@ from portal.accounts.mail import send
 from portal.accounts.models import User
 from portal.dogs.models import Dog
 from portal.enquiries.models import Enquiry, Message
+from portal.matching.models import Feedback
+from portal.matching.services import match_of, note_feedback
 
 CONFIRM_WITHIN = timedelta(days=2)
 # How long the link in an e-mail opens the conversation; every e-mail brings a fresh one.
@@ -46,10 +48,12 @@ def send_enquiry(
     language: str,
     text: str,
     submission: uuid.UUID | None = None,
+    match_id: str = "",
 ) -> Enquiry:
     """Asks the dog's shelter. A visitor first proves the address by a link in an e-mail; until
-    then the shelter sees nothing. The same `submission` again asks nothing twice. Raises
-    EnquiryRefused for a dog that nobody can adopt, and for an address that asks too often."""
+    then the shelter sees nothing. The same `submission` again asks nothing twice. `match_id` names
+    the match by which the dog was found in an answer, if it was. Raises EnquiryRefused for a dog
+    that nobody can adopt, and for an address that asks too often."""
     if dog.status not in CAN_BE_ASKED_ABOUT:
         raise EnquiryRefused("dog_gone", "Ask about another dog.", dog.slug)
     # Of what was typed, so that the same form sent twice is one and a changed one is another.
@@ -74,6 +78,9 @@ def send_enquiry(
     if not is_new:
         return enquiry
     Message.objects.create(enquiry=enquiry, from_shelter=False, by=user, text=text)
+    match = match_of(match_id, dog)
+    if match is not None:
+        note_feedback(match=match, kind=Feedback.Kind.ENQUIRY)
     transaction.on_commit(functools.partial(_to_shelter if proved else _ask, enquiry))
     return enquiry
 

@@ -61,6 +61,7 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
             language=get_language() or "en",
             text=asked["text"],
             submission=asked["submission"],
+            match_id=request.POST.get("match", ""),
         )
     except services.EnquiryRefused as refused:
         form.add_error(None, str(sentence(refused.code)))
@@ -75,7 +76,8 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def show_form(request: HttpRequest, dog: Dog, form: AskForm) -> HttpResponse:
-    context = {"form": form, "card": presentation.dog_cards([dog])[0]}
+    match = (request.POST if form.is_bound else request.GET).get("match", "")
+    context = {"form": form, "card": presentation.dog_cards([dog])[0], "match": match}
     return render(request, "enquiries/ask.html", context, status=422 if form.is_bound else 200)
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from ml.containers import CLIP_LIMITS
 from ml.images import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ SENTENCES: dict[str, StrPromise] = {
         "This looks like a person. Try a photo where a dog fills most of the picture."
     ),
     "no_face": _("We couldn't find a face in this photo. Try one from the front."),
+    "face_unclear": _(
+        "The face in this photo is too small, blurred or turned too far to measure. Try a sharp "
+        "one from the front."
+    ),
     "consent_for_face": _(
         "This looks like a person. With their consent (consent=true) we compare the face."
     ),
@@ -60,6 +65,37 @@ SENTENCES: dict[str, StrPromise] = {
     "upload_elsewhere": _("This photo is being sent twice. Leave one of the two windows."),
     "crop_too_small": _("That leaves too little of the photo. Make the frame larger."),
     "failed": _("We couldn't prepare this photo. Try again, or upload another one."),
+    # Points that people mark
+    "annotation_invalid": _("These points can't be stored. Please look at them again."),
+    "photo_gone": _("This photo was cropped or deleted meanwhile. Here is the next one."),
+    # Clips of a dog
+    "clip_too_large": format_lazy(
+        _("This clip is larger than {megabytes} MB. Please send a shorter one."),
+        megabytes=settings.CLIP_MAX_BYTES // 1024 // 1024,
+    ),
+    "not_a_clip": _(
+        "This file is not a film that we can read. Please send an MP4, MOV or WebM film."
+    ),
+    "clip_too_long": format_lazy(
+        _("This clip is longer than {seconds} seconds. Please cut it, or record a shorter one."),
+        seconds=int(CLIP_LIMITS.max_seconds),
+    ),
+    "clip_too_short": _("This clip is shorter than a second. Please record a longer one."),
+    "clip_too_heavy": _(
+        "This clip is too much to look at. Please record it smaller, at 1080p and 30 frames a "
+        "second."
+    ),
+    "clip_too_small": format_lazy(
+        _("This clip is too small. Each side needs at least {pixels} pixels."),
+        pixels=CLIP_LIMITS.min_side,
+    ),
+    "clip_damaged": _("This clip is damaged or incomplete. Please record it again."),
+    "clip_no_dog": _(
+        "We couldn't find a dog in this clip. Record one in which all of it is in the picture."
+    ),
+    "clip_failed": _("We couldn't look at this clip. Try again, or record another one."),
+    "clip_gone": _("This clip is no longer there. Please record it again."),
+    "too_many_clips": _("This dog has as many clips as it can have. Delete one to add another."),
     # Dogs
     "bond_other_shelter": _("Bonded dogs live in one shelter. Choose a dog of the same shelter."),
     "bond_with_itself": _("A dog can't be bonded with itself. Choose another dog."),
@@ -117,6 +153,12 @@ SENTENCES: dict[str, StrPromise] = {
     ),
     "nothing_paused": _("This reindex isn't paused. Begin a new one."),
     "reindex_running": _("Another reindex is running. Wait for its end, or cancel it first."),
+    "too_little_feedback": _(
+        "There is too little feedback to learn from yet. Come back when there is more."
+    ),
+    "weights_not_better": _(
+        "These weights are no better than the fixed ones. Learn again when there is more feedback."
+    ),
     "photos_missing": _(
         "Some photos are not described by this version yet. Reindex with it, then switch."
     ),

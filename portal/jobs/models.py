@@ -33,6 +33,8 @@ class Job(models.Model):
         CROP_PHOTO = "crop_photo", _("crop a photo")
         MAKE_VARIANTS = "make_variants", _("make smaller pictures of photos")
         FIND_DUPLICATES = "find_duplicates", _("look for dogs listed twice")
+        MEASURE_FACES = "measure_faces", _("measure the faces of dogs")
+        WATCH_CLIP = "watch_clip", _("look at a clip")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("waiting")

@@ -7,6 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from .environment import BASE_DIR, DATA_DIR, env
 
 __all__ = [
+    "CLIP_MAX_BYTES",
+    "LEARN_FROM",
     "MODEL_CACHE_DIR",
     "MODEL_KEPT_DIR",
     "MODEL_WEIGHTS_DIR",
@@ -28,8 +30,15 @@ if not 1 <= QUERY_LIFETIME_HOURS <= 24:
     raise ImproperlyConfigured(
         f"QUERY_LIFETIME_HOURS is {QUERY_LIFETIME_HOURS}: choose 1 to 24, every page says a day."
     )
+# Which answers teach what makes dogs alike, by a few numbers of two dogs each: "none"; "listed",
+# those to listed dogs; "all", those to adopters' photos too.
+LEARN_FROM: str = env.str("LEARN_FROM", default="listed")
+if LEARN_FROM not in ("none", "listed", "all"):
+    raise ImproperlyConfigured(f"LEARN_FROM is {LEARN_FROM}: choose none, listed or all.")
 # The log of answers, in which nobody and no photo is.
 PREDICTIONS_KEPT_DAYS: int = env.int("PREDICTIONS_KEPT_DAYS", default=90)
 # A saved search ends by itself after so long.
 SAVED_SEARCH_DAYS: int = env.int("SAVED_SEARCH_DAYS", default=90)
 UPLOAD_MAX_BYTES: int = env.int("UPLOAD_MAX_BYTES", default=20 * 1024 * 1024)
+# Twenty seconds as phones film them, at 1080p and 30 frames a second.
+CLIP_MAX_BYTES: int = env.int("CLIP_MAX_BYTES", default=60 * 1024 * 1024)

@@ -2,11 +2,15 @@
 
 import re
 import ssl
+from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from .environment import DATA_DIR, EMBEDDED, env
+from .language import TIME_ZONE
 
 __all__ = [
     "BROKER_SPEAKS_AMQP",
@@ -40,6 +44,7 @@ __all__ = [
     "CELERY_WORKER_PROC_ALIVE_TIMEOUT",
     "CELERY_WORKER_REDIRECT_STDOUTS",
     "CELERY_WORKER_SEND_TASK_EVENTS",
+    "FACE_BATCH_AT",
     "REDIS_URL",
     "TASK_MEMORY_MB",
 ]
@@ -137,6 +142,26 @@ def every(seconds: int, task: str, queue: str = CELERY_TASK_DEFAULT_QUEUE) -> di
     }
 
 
+# When the faces of dogs are measured that are not yet, in the time zone of pages.
+FACE_BATCH_AT: str = env.str("FACE_BATCH_AT", default="03:30")
+
+
+class LocalTime(crontab):
+    """A time of day in TIME_ZONE, which the rest of the schedule knows nothing of."""
+
+    @cached_property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(TIME_ZONE)
+
+
+def daily(at: str, task: str) -> dict[str, Any]:
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
+    if not found:
+        raise ImproperlyConfigured(f"FACE_BATCH_AT is {at}: write a time of day, as 03:30.")
+    hour, minute = found.groups()
+    return {**every(86400, task), "schedule": LocalTime(hour=int(hour), minute=int(minute))}
+
+
 CELERY_BEAT_SCHEDULE = {
     # Both workers sweep both queues: either may be away, or busy with something long.
     "sweep_jobs_interactive": every(5, "sweep_jobs", queue="interactive"),
@@ -149,5 +174,6 @@ CELERY_BEAT_SCHEDULE = {
     "alert_saved_searches": every(600, "alert_saved_searches"),
     "vary_photos": every(20, "vary_photos"),
     "look_for_duplicates": every(86400, "look_for_duplicates"),
+    "start_measuring": daily(FACE_BATCH_AT, "start_measuring"),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")

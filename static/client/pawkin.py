@@ -48,6 +48,9 @@ BandEnum = Literal['strong', 'weak', 'none']
 BirthPrecisionEnum = Literal['day', 'month', 'year']
 
 
+BlankEnum = Literal['']
+
+
 class Breed(TypedDict):
     slug: str
     name_en: str
@@ -199,7 +202,7 @@ class Job(TypedDict):
     finished_at: NotRequired[str | None]
 
 
-JobKind = Literal['index_photo', 'answer_query', 'rank', 'reindex', 'import_feed', 'alert', 'deliver', 'preview_import', 'crop_photo', 'make_variants', 'find_duplicates']
+JobKind = Literal['index_photo', 'answer_query', 'rank', 'reindex', 'import_feed', 'alert', 'deliver', 'preview_import', 'crop_photo', 'make_variants', 'find_duplicates', 'measure_faces', 'watch_clip']
 
 
 JobState = Literal['queued', 'running', 'done', 'failed', 'cancelled']
@@ -453,6 +456,9 @@ class Point(TypedDict):
     score: float
 
 
+PostureEnum = Literal['standing', 'sitting', 'lying', 'other']
+
+
 class PredictAnswer(TypedDict):
     """Up to five breeds. What their probabilities lack to 1 is mixed, unknown, or another breed."""
 
@@ -518,6 +524,7 @@ class Result(TypedDict):
     band: BandEnum
     similarity: float
     reasons: list[str]
+    parts: dict[str, float] | None
     dog: Dog
     photo: Photo
 
@@ -563,6 +570,8 @@ class Seen(TypedDict):
     box: list[float]
     points: list[Point]
     ratios: dict[str, float | None]
+    posture: PostureEnum | BlankEnum
+    view: ViewEnum | BlankEnum
 
 
 Sex = Literal['male', 'female', 'unknown']
@@ -684,6 +693,9 @@ class Uploaded(TypedDict):
 
 
 VersionState = Literal['available', 'building', 'active', 'retired']
+
+
+ViewEnum = Literal['front', 'front-left', 'front-right', 'left', 'right', 'back', 'back-left', 'back-right']
 
 
 class Webhook(TypedDict):
@@ -1135,7 +1147,7 @@ class Pawkin:
         self,
         *,
         cursor: str | None = None,
-        kind: Literal['alert', 'answer_query', 'crop_photo', 'deliver', 'find_duplicates', 'import_feed', 'index_photo', 'make_variants', 'preview_import', 'rank', 'reindex'] | None = None,
+        kind: Literal['alert', 'answer_query', 'crop_photo', 'deliver', 'find_duplicates', 'import_feed', 'index_photo', 'make_variants', 'measure_faces', 'preview_import', 'rank', 'reindex', 'watch_clip'] | None = None,
         page_size: int | None = None,
         state: Literal['cancelled', 'done', 'failed', 'queued', 'running'] | None = None,
     ) -> PaginatedJobList:

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, Request
 
 from benchmarks.installation import Installation
 from tests.browser.test_accounts import log_in
+from tests.films import film, walk
+from tests.stack import patience
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOKS = {
@@ -61,6 +63,10 @@ PAGES = {
         "/staff/import/feeds/{feed}/edit/",
         "/staff/import/tables/{table}/",
         "/staff/photos/{photo}/crop/",
+        "/staff/dogs/{own}/clips/",
+        "/staff/clips/{clip}/",
+        "/staff/annotate/",
+        "/staff/annotate/{photo}/",
         "/account/",
         "/account/address/",
         "/account/password/",
@@ -135,7 +141,7 @@ def complaints(page: Page) -> list[str]:
 
 
 def staffs_own(page: Page, own: str, folder: Path) -> dict[str, str]:
-    """A photo, a table that was looked at, and a feed, by their names in PAGES."""
+    """A photo, a table that was looked at, a feed and a clip, by their names in PAGES."""
     page.goto(own)
     names = {"photo": page.locator(".tile").first.get_attribute("data-photo")}
     table = folder / "dogs.zip"
@@ -153,6 +159,13 @@ def staffs_own(page: Page, own: str, folder: Path) -> dict[str, str]:
     page.locator("main form button").last.click()
     page.wait_for_selector("#feed")
     names["feed"] = page.url.strip("/").split("/")[-1]
+    clip = folder / "clip.webm"
+    clip.write_bytes(film([drawing.image for drawing in walk(14)]))
+    page.goto(f"{own}clips/")
+    page.locator("#clip-film").set_input_files(clip)
+    page.locator("[data-by-hand] button").click()
+    page.wait_for_selector("#clip [data-controls]:not([hidden])", timeout=60_000 * patience())
+    names["clip"] = page.url.strip("/").split("/")[-1]
     return names
 
 

@@ -1,5 +1,7 @@
 """Shelter staff: from a phone's photo to a dog that an adopter finds."""
 
+import base64
+import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,6 +12,8 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.installation import Installation
+from tests.films import walk
+from tests.stack import patience
 
 PHONE = {"width": 390, "height": 844}
 SOON = 30_000
@@ -360,3 +364,64 @@ def test_a_table_is_shown_before_it_changes_anything(
     staff.reload()
     staff.goto("/staff/dogs/?q=Dalkong")
     expect(staff.locator(".dog-row", has_text="Dalkong")).to_have_count(1)
+
+
+# In place of a camera: a picture that is moved to and fro before it, so that the dog in it stands.
+CAMERA = """
+navigator.mediaDevices.getUserMedia = async () => {
+  const picture = new Image();
+  picture.src = "%s";
+  await picture.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  const draw = () => canvas.getContext("2d").drawImage(picture, 12 * Math.sin(Date.now() / 400), 0);
+  draw();
+  setInterval(draw, 60);
+  return canvas.captureStream(15);
+};
+"""
+
+
+def test_a_clip_is_recorded_watched_and_deleted(phone: Callable[..., Page], pictures: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(walk(3, (480, 360))[1].image).save(buffer, "JPEG", quality=90)
+    tab = phone("staff")
+    address = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    tab.add_init_script(CAMERA % address)
+    tab.goto("/staff/dogs/")
+    tab.locator(".dog-row .card-title a").first.click()
+    assert not tab.evaluate("document.featurePolicy.allowsFeature('camera')")
+    tab.get_by_role("link", name="Record or upload a clip").click()
+    assert tab.evaluate("document.featurePolicy.allowsFeature('camera')")
+    assert not tab.evaluate("document.featurePolicy.allowsFeature('microphone')")
+
+    tab.get_by_role("button", name="Use the camera").click()
+    tab.get_by_role("button", name="Start recording").click()
+    expect(tab.get_by_role("timer")).to_contain_text(re.compile(r"1[0-8]$"))
+    fits(tab)
+    tab.screenshot(path=pictures / "pages" / "staff-clip-recording.png")
+    tab.get_by_role("button", name="Stop").click()
+    tab.get_by_role("button", name="Send this clip").click()
+
+    # The page follows the worker by itself.
+    expect(tab.get_by_role("heading", name="How it moves")).to_be_visible(
+        timeout=60_000 * patience()
+    )
+    expect(tab.get_by_text("This is a guess from one clip.")).to_be_visible()
+    expect(tab.locator(".clip-level")).to_have_text("Keeps still")
+    points = tab.locator(".clip-frame path.kp[visibility=visible]")
+    tab.locator("[data-controls]").wait_for()
+    assert points.count() > 8
+    before = points.first.get_attribute("transform")
+    tab.get_by_role("button", name="Play").click()
+    expect(tab.get_by_role("button", name="Pause")).to_be_visible()
+    expect(points.first).not_to_have_attribute("transform", before)
+    tab.get_by_role("slider").fill("1")
+    expect(tab.get_by_role("button", name="Play")).to_be_visible()
+    fits(tab)
+    tab.screenshot(path=pictures / "staff-clip.png", full_page=True)
+
+    tab.get_by_text("Delete this clip").click()
+    tab.get_by_role("button", name="Yes, delete").click()
+    expect(tab.get_by_role("status")).to_contain_text("The clip is deleted.")
+    expect(tab.locator(".clip-list")).to_have_count(0)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 from PIL import Image
 
 from ml.__main__ import main
+from ml.coat import coat
 from ml.errors import NoSubject
-from ml.evaluation import likeness, retrieval, subject, triplets
+from ml.evaluation import fusion, likeness, retrieval, subject, triplets
+from ml.evaluation.fusion import Seen
+from ml.fusion import looks
+from ml.skeleton import KEYPOINTS
 from ml.spec import ModelSpec
 from ml.subject import Subject
 
@@ -21,6 +26,14 @@ def colours(spec: ModelSpec, images: Sequence[np.ndarray]) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def seen(spec: ModelSpec, images: Sequence[np.ndarray]) -> Seen:
+    """The same appearance; every picture is a dog of its own mean colour."""
+    number = len(images)
+    coats = [coat(image, (0, 0, image.shape[1], image.shape[0])) for image in images]
+    blank = np.zeros((number, len(KEYPOINTS), 3))
+    return Seen(colours(spec, images), looks(blank, coats, [None] * number, [""] * number))
+
+
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shades = {"red": (200, 0, 0), "rose": (220, 40, 40), "blue": (0, 0, 200), "sky": (30, 30, 220)}
@@ -29,6 +42,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "broken.png").write_bytes(b"no image")
     for module in (retrieval, triplets, likeness):
         monkeypatch.setattr(module, "embed_photos", colours)
+    for module in (retrieval, triplets, fusion):
+        monkeypatch.setattr(module, "see_photos", seen)
     return tmp_path
 
 
@@ -47,6 +62,9 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 def test_retrieval(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = table(photos, "file,label\nred.png,warm\nrose.png,warm\nblue.png,cold\nsky.png,cold\n")
     assert main(["evaluate", "retrieval", "--images", str(photos), "--labels", labels]) == 0
+    assert last_line(capsys) == {"n": 4, "r1": 1.0, "r5": 1.0, "r10": 1.0, "map": 1.0}
+    fused = ["--images", str(photos), "--labels", labels, "--fused", "lost"]
+    assert main(["evaluate", "retrieval", *fused]) == 0
     assert last_line(capsys) == {"n": 4, "r1": 1.0, "r5": 1.0, "r10": 1.0, "map": 1.0}
 
 
@@ -76,8 +94,38 @@ def test_triplets(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "red.png,rose.png,blue.png,a\nblue.png,red.png,sky.png,b\nred.png,rose.png,sky.png,b\n"
     text = "query,a,b,choice\n" + rows
     given = ["--images", str(photos), "--triplets", table(photos, text), "--json"]
+    for only in ([], ["--appearance-only"]):
+        assert main(["evaluate", "triplets", *given, *only]) == 0
+        assert last_line(capsys) == {"n": 3, "accuracy": pytest.approx(2 / 3, abs=1e-5)}
+
+
+def test_triplets_are_scored_by_the_whole_likeness(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the appearance tells nothing, the coat does."""
+    alike = np.full((4, 3), 3**-0.5)
+    monkeypatch.setattr(triplets, "embed_photos", lambda spec, images: alike[: len(images)])
+    whole = lambda spec, images: replace(seen(spec, images), vectors=alike[: len(images)])  # noqa: E731
+    monkeypatch.setattr(triplets, "see_photos", whole)
+    text = "query,a,b,choice\nred.png,rose.png,blue.png,a\nblue.png,red.png,sky.png,b\n"
+    given = ["--images", str(photos), "--triplets", table(photos, text), "--json"]
     assert main(["evaluate", "triplets", *given]) == 0
-    assert last_line(capsys) == {"n": 3, "accuracy": pytest.approx(2 / 3, abs=1e-5)}
+    assert last_line(capsys)["accuracy"] == 1
+    assert main(["evaluate", "triplets", *given, "--appearance-only"]) == 0
+    assert last_line(capsys)["accuracy"] == 0.5
+
+
+def test_what_each_part_brings(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "red.png,rose.png,blue.png,a\nblue.png,red.png,sky.png,b\n" * 10
+    given = ["--images", str(photos), "--triplets", table(photos, "query,a,b,choice\n" + rows)]
+    assert main(["evaluate", "fusion", *given, "--json"]) == 0
+    found = last_line(capsys)
+    assert (found["n"], found["appearance"], found["fused"]) == (20, 1, 1)
+    assert found["alone"]["colour"] == 1
+    assert found["known"] == {"body": 0, "face": 0, "colour": 20, "breed": 0}
+    assert found["added"]["colour"] == found["all"] == 1
+    assert found["weights"]["colour"] > 0
+    assert set(found["typical"]) == {"colour"}
 
 
 def test_subject(

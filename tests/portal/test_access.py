@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -17,6 +19,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.api.models import ApiToken
+from portal.clips.models import Clip
 from portal.dogs import services as services_of_dogs
 from portal.dogs.models import PartialUpload, Photo
 from portal.enquiries.models import Enquiry
@@ -26,7 +29,7 @@ from portal.feeds.secrets import encrypt
 from portal.jobs.models import Job
 from portal.matching import services
 from portal.matching.filters import Filters
-from portal.matching.models import DuplicateHint, SavedSearch
+from portal.matching.models import DuplicateHint, FusionWeights, SavedSearch
 from portal.publishing.models import Webhook
 from portal.shelters.models import Invitation
 from portal.shelters.services import add_member, create_shelter
@@ -80,6 +83,7 @@ WRITES_ONLY = {
 OF_LISTED_DOGS = {
     "dog_similar",
     "save_dog",
+    "hide_from_similar",
     "keep",
     "sheet",
     "ask",
@@ -91,6 +95,7 @@ NAMES = {
     "anybody": """
         health alive ready predict set_language home confirm_search unsubscribe favourites
         saved_searches manifest survey search browse dog_similar save_dog keep sheet ask login
+        hide_from_similar
         account_login logout account_logout account_inactive account_signup
         account_email_verification_sent account_confirm_email account_reset_password
         account_reset_password_done account_reset_password_from_key
@@ -104,26 +109,31 @@ NAMES = {
         api:saved_searches api:enquiries api:webhooks""",
     "staff": """
         photo_hints dogs_table members inbox staff:home staff:dogs staff:set_statuses staff:uploads
-        staff:retry_all staff:dog_new staff_feeds:feeds staff_feeds:feed_new api:feeds""",
+        staff:retry_all staff:dog_new annotations:overview annotations:next
+        annotations:download staff_feeds:feeds staff_feeds:feed_new api:feeds""",
     "admins": """
         logs metrics api:predictions api:versions api:version_activate api:jobs api:job_retry
         manage:overview manage:versions manage:version_activate manage:reindex_cancel
         manage:reindex_pause manage:reindex_resume manage:reindex manage:jobs manage:jobs_retry
         manage:job_retry manage:job_cancel manage:charts manage:predictions
         manage:predictions_table manage:shelters manage:shelter_retry manage:duplicates
-        manage:duplicates_look manage:duplicate_decide manage:retention""",
+        manage:duplicates_look manage:duplicate_decide manage:retention manage:weights_learn
+        manage:weights_fixed manage:weights_activate""",
     "its staff": """
         remove_member revoke_invitation shelter_facts inbox_enquiry inbox_state staff:dog_edit
         staff:changes staff:dog_status staff:dog_bond staff:photos staff:photo_add
         staff:photo_order staff:photo_crop staff:photo_delete staff:photo_retry
+        annotations:photo annotations:skip annotations:delete
+        staff_clips:clips staff_clips:clip staff_clips:film staff_clips:poster staff_clips:retry
+        staff_clips:delete
         staff_feeds:suggestion staff_feeds:archive staff_feeds:archive_apply
         staff_feeds:archive_discard staff_feeds:feed staff_feeds:feed_edit staff_feeds:feed_run
         staff_feeds:feed_delete staff_feeds:rejections api:feed api:feed_runs api:suggestions
         api:suggestion api:photo_order api:photo_retry""",
     "its staff, else not there": "dog photo api:dog api:dog_photos api:photo",
     "its owner": """
-        query query_photo query_delete save_query compare enquiry close_enquiry api:search
-        api:events delete_saved_search""",
+        query query_photo query_delete save_query hide_from_query compare enquiry close_enquiry
+        api:search api:events delete_saved_search""",
     "its owner, logged in": "revoke_token api:saved_search",
     "its sender": "staff:upload",
     "its sender, staff or not": "api:webhook api:deliveries api:ping api:secret",
@@ -233,13 +243,25 @@ def things(people, listed, shelter, version):
         "token_id": ApiToken.objects.create(user=adopter, name="t", digest="d", hint="h").pk,
         "job_id": Job.objects.create(kind="rank", subject="1", queue="batch", state="failed").pk,
         "version_id": version.pk,
+        "weights_id": FusionWeights.objects.create(
+            weights={}, pairs=1, held_back=1, agreement=0.5, agreement_fixed=0.5, margin=0.1
+        ).pk,
         "hint_id": DuplicateHint.objects.get().pk,
+        "clip_id": clip_of(draft).pk,
         "kind": "asm3",
         "key": "k",
         "token": "t",
         "section": "dogs",
         "uidb36": "1",
     }
+
+
+def clip_of(dog):
+    files = {
+        name: default_storage.save(f"clips/{name}", ContentFile(b"x"))
+        for name in ("film", "poster")
+    }
+    return Clip.objects.create(dog=dog, state=Clip.State.FAILED, **files)
 
 
 def photo_of(dog):

@@ -23,6 +23,7 @@ from portal.matching.models import (
     Click,
     DuplicateHint,
     Embedding,
+    Keypoints,
     ModelVersion,
     Query,
     Retention,
@@ -131,6 +132,22 @@ def test_clicks_by_rank_with_the_far_ones_together(listed):
         ("3.", 0, 0),
     ]
     assert (rows[-1].label, rows[-1].value) == ("> 10.", 1)
+
+
+def test_postures_of_dogs_that_can_be_adopted_are_counted(listed, make_dog, version):
+    assert activity.postures_seen() == []
+    for name, posture in (("a", "sitting"), ("b", "sitting"), ("c", "other"), ("d", "")):
+        Keypoints.objects.filter(photo__dog=listed(name)).update(posture=posture)
+    gone = listed("gone")
+    Keypoints.objects.filter(photo__dog=gone).update(posture="lying")
+    Dog.objects.filter(pk=gone.pk).update(status=Dog.Status.ADOPTED)
+    rows = {row.label: (row.value, row.percent) for row in activity.postures_seen()}
+    assert rows == {
+        "standing": (0, 0),
+        "sitting": (2, 67),
+        "lying": (0, 0),
+        "cannot be told": (1, 33),
+    }
 
 
 def test_breeds_told_are_held_against_what_shelters_wrote(listed, version):

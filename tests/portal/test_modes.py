@@ -45,9 +45,33 @@ def test_of_a_face_only_proportions_are_shown(client, version, listed):
     assert "mouth width 0.71" in text(page)
     html = page.content.decode()
     assert f"/search/{query.pk}/photo/" not in html
-    assert f"/search/{query.pk}/compare/" not in html
     assert f"/search/{query.pk}/save/" not in html
-    assert client.get(f"/search/{query.pk}/compare/{dog.pk}/").status_code == 404
+
+
+def test_a_face_is_compared_by_where_it_lies_among_faces(client, version, listed):
+    client.post("/search/", {"photo": upload(), "mode": "face", "consent": "yes"})
+    query, dog, other = Query.objects.get(), listed("Bori"), listed("Kong")
+    services.store_query_face(query=query, version=version, ratios={"mouth_width": 0.71})
+    ranking = services.rank(query=query, filters=Filters())
+    store(ranking, version, [(dog, 80, "strong"), (other, 70, "weak")])
+    near = {
+        "person_ear_spacing": 0.1, "dog_ear_spacing": 0.2, "person_mouth_width": 0.9,
+        "dog_mouth_width": 0.85, "person_eye_to_nose": 0.5, "dog_eye_to_nose": 0.95,
+    }  # fmt: skip
+    ranking.matches.filter(dog=dog).update(parts=near)
+    page = client.get(f"/search/{query.pk}/")
+    assert "wide mouth, both · eyes wide apart, both" in text(page)
+    assert f"/search/{query.pk}/compare/{dog.pk}/" in page.content.decode()
+    page = client.get(f"/search/{query.pk}/compare/{dog.pk}/")
+    assert f"/search/{query.pk}/photo/" not in page.content.decode()
+    page = text(page)
+    assert "You and Bori" in page
+    assert "Nose You: in the middle. Bori: long. Different" in page
+    assert "Mouth You: wide. Bori: wide. Wide mouth, both" in page
+    # Compared by an older version of Pawkin: nothing to show but the dog.
+    page = text(client.get(f"/search/{query.pk}/compare/{other.pk}/"))
+    assert "You and Kong" in page
+    assert "Face beside face" not in page
 
 
 def test_a_lost_dog_is_looked_for_among_all_dogs_in_shelters(client, version, listed, staff):

@@ -15,6 +15,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from portal.api import orphans
+from portal.clips import services as clips
+from portal.clips.models import Clip
 from portal.dogs import pieces
 from portal.dogs.models import Photo
 from portal.feeds import archives
@@ -45,6 +47,12 @@ def everything(shelter, staff, listed, make_dog, media, on_commit):
     data = jpeg()
     partial = pieces.begin(owner=staff, dog=dog, name="photo.jpg", length=len(data))
     pieces.append(upload=partial, offset=0, data=data[:100])
+    clips.take_clip(dog=dog, by=staff, file=ContentFile(b"\0\0\0\x20ftypisom" + bytes(40)))
+    kept = {
+        name: default_storage.save(f"clips/0c/{name}", ContentFile(b"seen"))
+        for name in ("film", "poster")
+    }
+    Clip.objects.create(dog=dog, state=Clip.State.READY, **kept)
     table = io.BytesIO()
     with zipfile.ZipFile(table, "w") as file:
         file.writestr("dogs.csv", "name\nNara\n")
@@ -63,7 +71,7 @@ def age(folder, **span):
 def test_what_a_row_names_stays(everything, media_files):
     before = media_files()
     assert {name.partition("/")[0] for name in before} >= {
-        "archives", "photos", "pieces", "queries", "thumbnails", "uploads",
+        "archives", "clips", "photos", "pieces", "queries", "thumbnails", "uploads",
     }  # fmt: skip
     assert orphans.delete_orphans(everything=True) == 0
     assert media_files() == before

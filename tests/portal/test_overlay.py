@@ -37,6 +37,12 @@ def test_points_stand_at_their_fractions_of_the_picture():
     assert placed["left_elbow"] == (40, 200)
 
 
+def test_posture_and_view_are_told_where_they_are_known():
+    assert overlay(traits=["sitting", "from the front"]).traits == ("sitting", "from the front")
+    assert overlay(traits=["", "from the side"]).traits == ("from the side",)
+    assert overlay().traits == ()
+
+
 def test_a_point_below_the_threshold_is_not_drawn_nor_are_its_lines():
     drawn = overlay()
     assert "nose" not in [point.name for point in drawn.points]

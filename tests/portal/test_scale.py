@@ -102,6 +102,7 @@ def test_no_list_asks_more_than_fifteen_questions(
         ("staff", "/staff/members/"),
         ("admin", "/staff/dogs/"),
         ("staff", "/staff/import/"),
+        ("staff", "/staff/annotate/"),
         ("admin", "/manage/jobs/"),
         ("admin", "/manage/charts/?span=30d"),
         ("admin", "/manage/answers/"),

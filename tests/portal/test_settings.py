@@ -140,3 +140,25 @@ def test_production_answers_over_https_only_and_keeps_its_cookies_there(tmp_path
     assert not any("unsafe" in part for part in policy.values())
     assert lines[7] == "True True True Lax Lax"
     assert lines[8] == "400"
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "utc"), [("03:30", "Asia/Seoul", "18:30"), ("7:05", "Europe/Paris", "06:05")]
+)
+def test_faces_are_measured_at_a_time_of_day_where_people_are(at: str, zone: str, utc: str) -> None:
+    code = (
+        "from datetime import datetime, timedelta, timezone\n"
+        "from portal.settings import CELERY_BEAT_SCHEDULE\n"
+        "schedule = CELERY_BEAT_SCHEDULE['start_measuring']['schedule']\n"
+        f"when = datetime.fromisoformat('2026-12-01T{utc}:00+00:00')\n"
+        "for minutes in (-1, 1):\n"
+        "    schedule.nowfun = lambda: when + timedelta(minutes=minutes)\n"
+        "    print(schedule.is_due(when - timedelta(hours=23)).is_due)\n"
+    )
+    result = run("-c", code, **PRODUCTION, FACE_BATCH_AT=at, TIME_ZONE=zone)
+    assert result.stdout.split() == ["False", "True"], result.stderr
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    result = load("FACE_BATCH_AT", **PRODUCTION, FACE_BATCH_AT="25:00")
+    assert "FACE_BATCH_AT is 25:00: write a time of day" in result.stderr

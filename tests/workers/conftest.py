@@ -38,7 +38,7 @@ def analyser(monkeypatch):
     """The one analyser that every version loads; a test may replace its `analyse`."""
     fake = HistogramAnalyser()
     fresh = Runtime()
-    for module in (pipeline, pipeline.reindexing):
+    for module in (pipeline, pipeline.reindexing, pipeline.clips):
         monkeypatch.setattr(module, "runtime", fresh)
     monkeypatch.setattr(runtime, "load_analyser", lambda spec: fake)
     runtime.spec_of.cache_clear()
