@@ -51,13 +51,14 @@ def test_two_processes_have_the_loss_and_gradient_of_one(tmp_path: Path) -> None
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for start in ([], launcher):
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, *start, str(script), str(tmp_path)],
             env=environment,
-            check=True,
             capture_output=True,
+            text=True,
             timeout=150,
         )
+        assert done.returncode == 0, done.stderr
     loss, gradient = torch.load(tmp_path / "1-0.pt", weights_only=True)
     for rank in range(2):
         other_loss, other = torch.load(tmp_path / f"2-{rank}.pt", weights_only=True)
