@@ -84,6 +84,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
     distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Processes(distributed.get_rank(), count)
+        # One that ends while another still talks to it can take it down.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
 

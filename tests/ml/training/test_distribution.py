@@ -25,7 +25,9 @@ from ml.training.precision import pick
 
 torch.set_num_threads(1)
 precision = pick("cpu", "off")
-with joined(precision.device) as processes:
+
+
+def step(processes):
     torch.manual_seed(0)
     student = Student(EmbedderNetwork("test_vit", (32, 32), 8), precision, classes=3).train()
     embed = student if processes.count == 1 else DistributedDataParallel(student)
@@ -42,6 +44,12 @@ with joined(precision.device) as processes:
     assert processes.in_turn(lambda: processes.rank) == processes.rank
     name = f"{processes.count}-{processes.rank}.pt"
     torch.save([loss.detach(), gradient], Path(sys.argv[1]) / name)
+
+
+# In a function, so that the network that spans the processes is gone before their group is: what
+# outlives it ends some processes with SIGABRT on a busy machine.
+with joined(precision.device) as processes:
+    step(processes)
 """
 
 
