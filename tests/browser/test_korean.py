@@ -71,7 +71,7 @@ def test_an_adopter(
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_role("heading", name="성격")).to_be_visible()
     looked_at(page, pictures, "dog", size)
-    page.locator(".dog-facts a[href$='/ask/']").click()
+    page.locator(".dog-facts a[href*='/ask/']").click()
     page.get_by_label("메시지").fill("일요일에 가도 될까요?")
     page.get_by_label("이름").fill("지호")
     page.get_by_label("이메일").fill(f"ko-{size}@example.org")

@@ -97,11 +97,16 @@ def request_reindex(
     version = _newest(version_name) if version_name is not None else live
     if version is None:
         raise VersionConflict("unknown_model", "Choose one of the versions.", version_name or "")
-    if rebuild:
-        version = _next_build(version)
-    if version.state != ModelVersion.State.ACTIVE:
-        version.state = ModelVersion.State.BUILDING
-        version.save(update_fields=["state"])
+    try:
+        with transaction.atomic():
+            if rebuild:
+                version = _next_build(version)
+            if version.state != ModelVersion.State.ACTIVE:
+                version.state = ModelVersion.State.BUILDING
+                version.save(update_fields=["state"])
+    except IntegrityError as error:
+        # A row that another request made meanwhile is not among those that were locked.
+        raise VersionConflict("reindex_running", "Wait for its end, or cancel it first.") from error
     enqueue(kind=Job.Kind.REINDEX, subject=version.pk, queue=Job.Queue.BATCH)
     audit.note(action=audit.Action.REINDEX_BEGUN, by=by, about=version)
     return version
