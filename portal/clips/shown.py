@@ -85,13 +85,10 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Of the strip below the chart: where a posture begins and how long it lasts, in per cent."""
+class Sign:
+    """A posture as a bar that is as high as the dog then is."""
 
     posture: str
-    x: float
-    width: float
-    word: str
 
     @property
     def height(self) -> float:
@@ -100,6 +97,15 @@ class Piece:
     @property
     def y(self) -> float:
         return HEIGHTS[Posture.STANDING] - self.height
+
+
+@dataclass(frozen=True)
+class Piece(Sign):
+    """Of the strip below the chart: where a posture begins and how long it lasts, in per cent."""
+
+    x: float
+    width: float
+    word: str
 
 
 @dataclass(frozen=True)
@@ -244,20 +250,11 @@ def seconds(clip: Clip) -> list[Second]:
 
 
 @dataclass(frozen=True)
-class Share:
-    """How much of the time a posture takes; `height` and `y` of its sign are those of the strip."""
+class Share(Sign):
+    """How much of the time a posture takes."""
 
-    posture: str
     word: str
     percent: int
-
-    @property
-    def height(self) -> float:
-        return HEIGHTS.get(self.posture, 0)
-
-    @property
-    def y(self) -> float:
-        return HEIGHTS[Posture.STANDING] - self.height
 
 
 def shares(clip: Clip) -> list[Share]:
