@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# Before NumPy and FAISS, whose threads then wait as they do in the product.
+import portal  # noqa: F401  isort: skip
 import faiss
 import numpy as np
 from numpy.typing import NDArray

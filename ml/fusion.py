@@ -162,11 +162,16 @@ def looks(
     """Of n dogs: `points` (n, 21, 3) x, y in pixels and score, in the order of KEYPOINTS; coats as
     `ml.coat` makes them."""
     seen = _Points(np.asarray(points, np.float64).reshape(-1, len(KEYPOINTS), 3))
+    return Looks(_body(seen), _face(seen), table_of_coats(coats), list(breeds), list(views))
+
+
+def table_of_coats(coats: Sequence[np.ndarray | None]) -> np.ndarray:
+    """(n, 12) float32, NaN where a coat is not seen or of another length."""
     table = np.full((len(coats), len(COLOURS)), np.nan, np.float32)
     for row, coat in enumerate(coats):
         if coat is not None and len(coat) == len(COLOURS):
             table[row] = coat
-    return Looks(_body(seen), _face(seen), table, list(breeds), list(views))
+    return table
 
 
 def compare(cosines: np.ndarray, source: Looks, others: Looks) -> np.ndarray:

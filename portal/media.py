@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,12 +31,18 @@ PHOTO = re.compile(r"/photos/[^/]+/[^/]+/|/search/[0-9a-f-]{36}/photo/")
 
 def photo_address(photo: Photo, size: str) -> str:
     """Of a photo that anybody may see, or that its reader's session may."""
-    return f"{settings.MEDIA_ORIGIN}{reverse('photo', args=[photo.name, size])}"
+    return f"{settings.MEDIA_ORIGIN}{photo_path(photo.name, size)}"
 
 
 def own_photo_address(photo: Photo, size: str) -> str:
     """Of a photo that its reader may see, though perhaps not everybody."""
-    return private(reverse("photo", args=[photo.name, size]))
+    return private(photo_path(photo.name, size))
+
+
+# Lists name a few for each of their dogs, and mostly the same ones again.
+@lru_cache(maxsize=10_000)
+def photo_path(name: str, size: str) -> str:
+    return reverse("photo", args=[name, size])
 
 
 def query_photo_address(query_id: object) -> str:

@@ -11,6 +11,7 @@ from portal.matching.models import Embedding, ModelVersion, SavedSearch
 from portal.matching.queries import active_version, fusion_in_use
 from workers import fusing
 from workers.features import as_vectors
+from workers.looks import ListedLooks
 from workers.runtime import spec_of
 
 # The bands of likeness that are worth an e-mail.
@@ -63,10 +64,12 @@ def alike(saved: SavedSearch, version: ModelVersion) -> list[tuple[int, int]]:
 
 
 def in_order(saved: SavedSearch, version: ModelVersion, hits: list[Hit]) -> list[services.Found]:
-    likeness, weights = spec_of(version.fingerprint).likeness, fusion_in_use()
+    spec, weights = spec_of(version.fingerprint), fusion_in_use()
+    likeness = spec.likeness
     if saved.dog_id is None or not weights.is_fusing("like"):
         return [fusing.found(hit, hit.score, likeness) for hit in hits]
     # Of the others, no part could make one that is worth an e-mail.
     near = [hit for hit in hits if likeness.band(hit.score + BOUND) in TOLD_OF]
-    source = fusing.of_dog(saved.dog_id, version)
-    return fusing.order(near, source, version, weights, "like", len(near))
+    listed = ListedLooks(version, spec.keypoints.names)
+    source = fusing.of_dog(saved.dog_id, version, listed)
+    return fusing.order(near, source, listed, likeness, weights, "like", len(near))

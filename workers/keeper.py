@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """`worker` is this worker's name, `job` what it is doing now."""
+    """`worker` is this worker's name, `jobs` what it has begun and not ended."""
 
     def __init__(self) -> None:
         self.worker = ""
         self.queue = ""
-        self.job: Job | None = None
+        self.jobs: list[Job] = []
         self._registered = False
         self._loader: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -73,9 +73,9 @@ class Keeper:
         """One round: registers, beats, and has loaded what the worker's tasks will need."""
         self._register()
         self._beat()
-        job = self.job
-        if job is not None:
-            jobs.beat(job=job)
+        if begun := self.jobs:
+            for job in begun:
+                jobs.beat(job=job)
             self.heard()
         elif self._is_deaf():
             self._end_worker()

@@ -21,6 +21,7 @@ from ml.following import Sighting
 from ml.spec import ModelSpec
 from portal.matching.models import ModelVersion
 from workers import weights
+from workers.looks import ListedLooks
 from workers.vectors import VectorStore, open_store
 
 # The live version and one being built or just left.
@@ -63,6 +64,7 @@ class Runtime:
     def __init__(self) -> None:
         self._analysers: OrderedDict[str, Analyse] = OrderedDict()
         self._stores: OrderedDict[int, VectorStore[Any]] = OrderedDict()
+        self._looks: OrderedDict[int, ListedLooks] = OrderedDict()
         self._loading = threading.Lock()
 
     def has(self, version: ModelVersion) -> bool:
@@ -89,6 +91,14 @@ class Runtime:
         _keep(self._stores, version.pk, store)
         store.catch_up()
         return store
+
+    def looks(self, version: ModelVersion) -> ListedLooks:
+        """What the version's photos show besides the appearance."""
+        held = self._looks.get(version.pk)
+        if held is None:
+            held = ListedLooks(version, spec_of(version.fingerprint).keypoints.names)
+        _keep(self._looks, version.pk, held)
+        return held
 
     def recall(self) -> float | None:
         """Of the version searched last, where its searches are approximate and were checked."""

@@ -6,7 +6,6 @@ is imported where a task runs.
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from celery import shared_task
@@ -16,27 +15,19 @@ from portal.api.purging import empty_journal, purge_expired
 from portal.clips.models import Clip
 from portal.feeds import services as feeds
 from portal.jobs.models import Job
-from portal.jobs.services import enqueue, forget, postpone
+from portal.jobs.services import enqueue, forget
 from portal.matching import services
 from portal.matching.queries import pending_photos, photos_without_variants
 from portal.publishing import services as publishing
 from workers import processes as processes
-
-log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=1)
 
 
 def run(job_id: str) -> None:
     from workers import pipeline
-    from workers.keeper import keeper
-    from workers.pictures import Postponed
 
-    try:
-        pipeline.run(job_id)
-    except Postponed as why:
-        log.warning("Job %s waits: %s", job_id, why)
-        postpone(job_id=job_id, worker=keeper.worker)
+    pipeline.run(job_id)
 
 
 index_photo = shared_task(name="workers.tasks.index_photo")(run)

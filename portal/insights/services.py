@@ -20,7 +20,7 @@ def log_prediction(*, query: Query) -> None:
     passed = timezone.now() - found.created_at
     Prediction.objects.create(
         purpose=found.purpose,
-        version=found.version,
+        version_id=found.version_id,
         outcome=found.error_code or "ok",
         breed=found.breeds[0][0] if found.breeds else "",
         dog_id=best.dog_id if best else None,

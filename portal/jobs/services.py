@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from kombu.exceptions import ChannelError
 
@@ -88,6 +88,20 @@ def start(*, job_id: uuid.UUID | str, worker: str = "", step: str | None = None)
     return Job.objects.filter(pk=job_id).first() if mine else None
 
 
+def start_waiting(*, kinds: Collection[str], queue: str, worker: str, most: int) -> list[Job]:
+    """The oldest jobs of these kinds that wait, at most so many, now running and this caller's.
+    Their messages come later and find nothing to do.
+
+    One that was begun before comes alone: it may be what ended its worker.
+    """
+    waiting = Job.objects.filter(queue=queue, kind__in=kinds, state=Job.State.QUEUED)
+    oldest = list(waiting.order_by("created_at").values_list("pk", "attempts")[:most])
+    alone = bool(oldest) and oldest[0][1] > 0
+    together = oldest[:1] if alone else [row for row in oldest if not row[1]]
+    started = (start(job_id=pk, worker=worker) for pk, _attempts in together)
+    return [job for job in started if job is not None]
+
+
 def beat(
     *, job: Job, step: str | None = None, done: int | None = None, total: int | None = None
 ) -> bool:
@@ -130,20 +144,18 @@ def put_back(*, job: Job, got_on: bool) -> bool:
     return waits
 
 
-def postpone(*, job_id: uuid.UUID | str, worker: str) -> bool:
-    """Puts this worker's running job back because something that it needs is away; the attempt does
-    not count. No message leaves: the sweeper sends it again within ten seconds to a minute, so that
-    nothing turns in circles meanwhile. False when the job is no longer the caller's."""
-    own = Job.objects.filter(pk=job_id, state=Job.State.RUNNING, worker=worker)
-    return bool(
-        own.update(
-            state=Job.State.QUEUED,
-            attempts=Greatest(F("attempts") - 1, 0),
-            # What it said of itself: a reindex would take a photo named there for a killer.
-            step="",
-            sent_at=timezone.now(),
-            heartbeat_at=None,
-        )
+def postpone(*, job: Job) -> bool:
+    """Puts a running job back because something that it needs is away; the attempt does not count.
+    No message leaves: the sweeper sends it again within ten seconds to a minute, so that nothing
+    turns in circles meanwhile. False when the job is no longer the caller's."""
+    return _change(
+        job,
+        state=Job.State.QUEUED,
+        attempts=max(job.attempts - 1, 0),
+        # What it said of itself: a reindex would take a photo named there for a killer.
+        step="",
+        sent_at=timezone.now(),
+        heartbeat_at=None,
     )
 
 

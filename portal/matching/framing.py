@@ -26,10 +26,8 @@ def frames(photos: Iterable[Photo | None]) -> dict[int, str]:
     face = [parts.get(name) == "face" for name in version.spec["keypoints"]["names"]]
     found = Keypoints.objects.filter(version=version, photo__in=by_id)
     return {
-        row.photo_id: frame(
-            row.points, row.box, face, by_id[row.photo_id].width, by_id[row.photo_id].height
-        )
-        for row in found
+        photo: frame(points, box, face, by_id[photo].width, by_id[photo].height)
+        for photo, points, box in found.values_list("photo_id", "points", "box")
     }
 
 

@@ -150,11 +150,13 @@ def _badge(trait: str, value: TemperamentValue | None) -> Badge:
 def badges(dog: Dog, wanted: Iterable[str] = ()) -> list[Badge]:
     """The three that say most: what the adopter asked for, what is known, then what is not."""
     asked = list(wanted)
+    values = {value.trait: value for value in known_traits(dog)}
 
-    def urgency(badge: Badge) -> tuple[bool, bool]:
-        return badge.trait not in asked, badge.answer == "unknown"
+    def urgency(trait: Trait) -> tuple[bool, bool]:
+        return trait not in asked, trait not in values
 
-    return sorted(temperament(dog), key=urgency)[:BADGES_A_CARD]
+    said = sorted(Trait, key=urgency)[:BADGES_A_CARD]
+    return [_badge(trait.value, values.get(trait.value)) for trait in said]
 
 
 @dataclass(frozen=True)

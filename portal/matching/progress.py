@@ -20,7 +20,7 @@ SLOW_AFTER = timedelta(seconds=8)
 # A worker that has not been heard of for so long is not there.
 ALIVE = timedelta(seconds=30)
 # (seconds waited, milliseconds until the page asks again)
-DELAYS = ((1.5, 200), (5, 400), (20, 1000))
+DELAYS = ((4, 200), (20, 1000))
 LONGEST_DELAY = 3000
 # About what a job takes of its worker. Nobody asks before it can be their turn: fifty pages that
 # ask five times a second would take more of the processor than the fifty answers.

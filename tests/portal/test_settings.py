@@ -36,6 +36,15 @@ def value(expression: str, **environment: str) -> str:
     return result.stdout.strip()
 
 
+@pytest.mark.parametrize("given", [{}, {"OPENBLAS_NUM_THREADS": "4"}])
+def test_libraries_do_not_spin_between_searches(given: dict[str, str]) -> None:
+    """OpenBLAS and OpenMP read it when they are loaded, so the first import of portal sets it."""
+    said = run("-c", "import os, portal; print(os.environ['OPENBLAS_NUM_THREADS'])", **given)
+    assert said.stdout.strip() == given.get("OPENBLAS_NUM_THREADS", "1")
+    said = run("-c", "import os, portal; print(os.environ['OMP_WAIT_POLICY'])")
+    assert said.stdout.strip() == "PASSIVE"
+
+
 @pytest.mark.parametrize("absent", sorted(PRODUCTION))
 def test_production_does_not_start_without(absent: str) -> None:
     result = load("1", **{name: text for name, text in PRODUCTION.items() if name != absent})

@@ -1,6 +1,7 @@
 """Workers while the bucket with the photos is away: work waits, and no photo is to blame."""
 
 import io
+import uuid
 import zipfile
 
 import pytest
@@ -216,10 +217,12 @@ def away(self, name, content):
 def test_a_job_that_was_given_to_another_is_left_alone(version, list_dog, bucket, outbox):
     list_dog("Bori", BROWN)
     job = jobs.start(job_id=outbox[0], worker="interactive@here")
-    assert not jobs.postpone(job_id=job.pk, worker="interactive@there")
-    assert jobs.postpone(job_id=job.pk, worker="interactive@here")
-    assert not jobs.postpone(job_id=job.pk, worker="interactive@here")
-    assert keeper.job is None
+    Job.objects.update(lease=uuid.uuid4())
+    assert not jobs.postpone(job=job)
+    Job.objects.update(lease=job.lease)
+    assert jobs.postpone(job=job)
+    assert not jobs.postpone(job=job)
+    assert keeper.jobs == []
 
 
 # Weights

@@ -9,7 +9,7 @@ from ml.fusion import EXTRA, fixed
 from portal.matching import services
 from portal.matching.filters import Filters
 from portal.matching.models import Embedding, FusionWeights, Match, Query
-from workers import fusing, pipeline
+from workers import fusing, looks, pipeline
 
 pytestmark = pytest.mark.django_db
 
@@ -113,7 +113,7 @@ def test_a_listed_dog_is_compared_by_all_its_photos(three, list_dog, run, act):
 
 def test_without_weights_the_shortlist_is_not_read(three, search, run, monkeypatch):
     weigh()
-    monkeypatch.setattr(fusing, "of_photos", None)
+    monkeypatch.setattr(pipeline.runtime, "looks", None)
     query = search(GREY)
     run()
     assert names(query) == ["Near", "Middle", "Far"]
@@ -130,17 +130,46 @@ def test_the_index_is_asked_for_a_shortlist_and_few_are_kept(three, search, run,
     assert query.rankings.get().candidates == 3
 
 
-def test_a_shortlist_costs_two_questions(three, version):
+def test_a_shortlist_costs_two_questions_and_the_next_one_none(three, version):
     photos = [dog.photos.get().pk for dog in three]
-    fusing.of_photos(photos, version)
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
-        known = fusing.of_photos([photos[2], 10**9, photos[0]], version)
+    listed = pipeline.runtime.looks(version)
+    with CaptureQueriesContext(connection) as asked:
+        known = listed.of([photos[2], photos[0]])
     assert len(asked) == 2
     assert known.coats[0].tolist() == WHITE.tolist()
-    assert np.isnan(known.coats[1]).all()
-    assert known.coats[2].tolist() == BLACK.tolist()
+    assert known.coats[1].tolist() == BLACK.tolist()
+    with CaptureQueriesContext(connection) as asked:
+        again = listed.of([photos[0], photos[2]])
+    assert not asked.captured_queries
+    assert again.coats[0].tolist() == BLACK.tolist()
+    np.testing.assert_array_equal(again.body[0], known.body[1])
+    assert again.breeds == known.breeds[::-1]
+
+
+def test_what_has_no_rows_is_known_by_nothing_and_asked_for_again(three, version):
+    listed = pipeline.runtime.looks(version)
+    known = listed.of([10**9, three[0].photos.get().pk])
+    assert np.isnan(known.coats[0]).all()
+    assert not known.body[0].any()
+    assert (known.breeds[0], known.views[0]) == (None, "")
+    assert not np.isnan(known.coats[1]).any()
+    with CaptureQueriesContext(connection) as asked:
+        listed.of([10**9])
+    assert len(asked) == 2
+
+
+def test_what_was_asked_for_longest_ago_is_read_anew(three, version, monkeypatch):
+    monkeypatch.setattr(looks, "KEPT_PHOTOS", 2)
+    first, second, third = (dog.photos.get().pk for dog in three)
+    listed = pipeline.runtime.looks(version)
+    listed.of([first, second], built=False)
+    listed.of([first], built=False)
+    listed.of([third], built=False)
+    with CaptureQueriesContext(connection) as asked:
+        listed.of([first, third], built=False)
+        assert not asked.captured_queries
+        listed.of([second], built=False)
+    assert len(asked) == 1
 
 
 def test_weights_of_other_parts_are_as_none(three, search, run):

@@ -179,13 +179,13 @@ def test_models_that_cannot_be_loaded_leave_the_worker_alive_and_not_ready(keepe
 
 def test_the_job_at_work_is_kept_alive(keeper):
     job = jobs.enqueue(kind="rank", subject=1, queue="interactive")
-    keeper.job = jobs.start(job_id=job.pk)
+    keeper.jobs = [jobs.start(job_id=job.pk)]
     old = timezone.now() - timedelta(minutes=1)
     Job.objects.update(heartbeat_at=old)
     keeper.tend()
     job.refresh_from_db()
     assert job.heartbeat_at > old
-    assert jobs.finish(job=keeper.job)
+    assert jobs.finish(job=keeper.jobs[0])
 
 
 def test_only_so_many_versions_are_kept_in_memory(version):

@@ -16,7 +16,10 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--data", type=Path, required=True, help="folder of the two data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--weights", type=Path, help="pre-trained backbone (safetensors)")
-    parser.add_argument("--start", type=Path, help="checkpoint of an earlier run")
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint of an earlier run, also of one with another --size"
+    )
+    parser.add_argument("--size", type=int, help="input pixels on a side, default 192")
     parser.add_argument("--drawn", type=Path, help="folder made by `python -m ml draw --wild`")
     parser.add_argument(
         "--extra",
@@ -44,6 +47,8 @@ def run(options: argparse.Namespace) -> None:
 
     names = ("weights", "start", "iterations", "batch", "warm_up", "lr", "threads", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.size is not None:
+        given["size"] = (options.size, options.size)
     settings = Settings(out=options.out, **given)
     sources, val = starter_sources(
         options.data, options.out / "annotations", options.drawn, options.pseudo, options.extra

@@ -1,6 +1,7 @@
 """Trains the keypoint network with mmengine's Runner and MMPose."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ml.compat import prepare_mmpose
@@ -16,6 +17,7 @@ from mmengine.runner import Runner  # noqa: E402
 
 from ml.training.keypoints import pipeline as _registered  # noqa: E402, F401
 from ml.training.keypoints.export import export  # noqa: E402
+from ml.training.keypoints.start import fitted  # noqa: E402
 
 
 def starter_sources(
@@ -67,10 +69,13 @@ def train(settings: Settings, sources: list[Source], val: Source) -> Path:
     """Train until `settings.iterations`, going on from the last checkpoint in `settings.out`.
 
     Returns the exported weights, `pose.safetensors` in `settings.out`. Raises DataError where the
-    loss is no longer a number.
+    loss is no longer a number, and what `ml.training.keypoints.start.fitted` raises.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    if settings.start is not None:
+        start = fitted(settings.start, settings.size, settings.out / "start.pth")
+        settings = replace(settings, start=start)
     last = settings.out / "last_checkpoint"
     config = Config(runner_config(settings, sources, val), filename=None)
     config.resume = last.exists()

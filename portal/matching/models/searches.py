@@ -27,6 +27,10 @@ class QueryQuerySet(models.QuerySet["Query"]):
     def current(self) -> QueryQuerySet:
         return self.filter(expires_at__gt=timezone.now())
 
+    def to_describe(self) -> QueryQuerySet:
+        """Photos of dogs that no version has described yet."""
+        return self.filter(version=None, error_code="").exclude(subject=Query.Subject.PERSON)
+
     def owned_by(self, request: HttpRequest) -> QueryQuerySet:
         """Queries of this signed-in user or, for a visitor, of this browser session."""
         owned = Q(owner_key=request.session.session_key or "-")
