@@ -17,6 +17,7 @@ ORIGINALS = 400
 # Nobody's rate is measured here.
 RATES = {
     "RATE_UPLOADS": "100000/min",
+    "RATE_CHANGES": "100000/min",
     "API_RATE_VISITORS": "100000/min",
     "API_RATE_USERS": "100000/min",
     "API_RATE_SEARCHES": "100000/min",

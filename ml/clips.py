@@ -84,11 +84,12 @@ def _opened(data: bytes, limits: ClipLimits) -> Iterator[cv2.VideoCapture]:
     settings = [cv2.CAP_PROP_N_THREADS, 2, cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds]
     settings += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
     try:
-        # Its own reading from memory lets go of the bytes while it still needs them (5.0.0).
-        with tempfile.NamedTemporaryFile(prefix="pawkin-clip-") as file:
+        # Its own reading from memory lets go of the bytes while it still needs them (5.0.0). A file
+        # without a name leaves nothing where a film kills this process.
+        with tempfile.TemporaryFile() as file:
             file.write(data)
-            file.flush()
-            capture = cv2.VideoCapture(file.name, cv2.CAP_FFMPEG, settings)
+            file.seek(0)
+            capture = cv2.VideoCapture(f"/dev/fd/{file.fileno()}", cv2.CAP_FFMPEG, settings)
             try:
                 if not capture.isOpened():
                     raise _damaged("it cannot be opened")

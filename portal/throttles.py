@@ -1,10 +1,14 @@
-"""How often one may call or send a photo; uncounted while the cache is away. Behind proxies,
-NUM_PROXIES says whose X-Forwarded-For counts."""
+"""How often one may call, send a photo, or have something written; uncounted while the cache is
+away. Behind proxies, NUM_PROXIES says whose X-Forwarded-For counts."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
@@ -67,3 +71,37 @@ class Uploads(Rate):
 
     def get_cache_key(self, request: Any, view: Any) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+
+
+class Letters(Uploads):
+    """Forms after which an e-mail goes to an address that somebody typed."""
+
+    scope = "letters"
+
+
+class Changes(Uploads):
+    """What a visitor presses that leaves a row or work: a dog kept or taken out of an answer, other
+    filters."""
+
+    scope = "changes"
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = "60"
+    return response
+
+
+def limited(rate: type[Uploads]) -> Callable[..., Any]:
+    """Decorates a page: what is posted to it more often than this is refused with 429."""
+
+    def decorated(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @functools.wraps(view)
+        def limit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST" and not rate().allow_request(request, None):
+                return too_often(request)
+            return view(request, *args, **kwargs)
+
+        return limit
+
+    return decorated

@@ -24,15 +24,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_away() -> Iterator[None]:
-    """What an earlier test found to be away is asked again."""
+    """What an earlier test found to be away is asked again, and what it did is not counted."""
     yield
     # Settings are configured only once pytest-django has begun.
+    from django.core.cache import cache as counts
+
     from portal import bucket, cache
     from portal.jobs import services
 
     services.broker_absence.end()
     cache.absence.end()
     bucket.absence.end()
+    counts.clear()
 
 
 @pytest.fixture(autouse=True)

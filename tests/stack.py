@@ -83,8 +83,12 @@ def live_stack(
 ) -> Iterator[Installation]:
     """SQLite and its own Redis, ten drawn dogs, the demo logins."""
     options = ("--port", "0", "--photos", str(drawn_dogs))
+    # Of its own, so that a test can say what is left in it.
+    passing = temporary / "passing"
+    passing.mkdir()
+    environment = {**compiled_models, "TMPDIR": str(passing)}
     # A folder's name may be unkind.
-    with Installation(temporary / "sqlite data ü", *options, **compiled_models) as stack:
+    with Installation(temporary / "sqlite data ü", *options, **environment) as stack:
         stack.wait_until_prepared(120 * patience())
         yield stack
 

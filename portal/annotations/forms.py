@@ -140,6 +140,8 @@ class AnnotationForm(forms.Form):
                 None,
                 _("Mark at least one point, or leave the photo out if there is nothing to mark."),
             )
+        # As they are stored and shown again: a frame without width would be no frame.
+        cleaned |= {side: round(cleaned[side], DIGITS) for side in SIDES if side in cleaned}
         sides = [cleaned[side] for side in SIDES if side in cleaned]
         if len(sides) == len(SIDES) and not (sides[0] < sides[2] and sides[1] < sides[3]):
             self.add_error(None, _("The frame is turned inside out: mark its corners again."))

@@ -75,10 +75,10 @@ def clean_point(point: Sequence[float]) -> list[float]:
 
 
 def clean_box(box: Sequence[float]) -> list[float]:
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = rounded = [round(side, PLACES) for side in box]
     if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
         raise invalid(str(list(box)))
-    return [round(side, PLACES) for side in box]
+    return rounded
 
 
 def invalid(detail: str) -> AnnotationRefused:

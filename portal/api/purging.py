@@ -14,6 +14,7 @@ from portal.enquiries.services import forget_unconfirmed
 from portal.feeds.archives import expire_archives
 from portal.insights.services import forget_predictions
 from portal.matching import services
+from portal.shelters.services import forget_invitations
 
 
 def purge_expired() -> dict[str, int]:
@@ -26,6 +27,7 @@ def purge_expired() -> dict[str, int]:
         "clips_not_watched": clips.expire_uploads(),
         "uploaded_tables": expire_archives(),
         "unconfirmed_enquiries": forget_unconfirmed(),
+        "invitations": forget_invitations(),
         "predictions": forget_predictions(),
         "preferences": services.expire_feedback(),
         "answers_to_calls": forget_calls(),

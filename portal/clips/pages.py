@@ -24,6 +24,7 @@ from portal.dogs.models import Dog
 from portal.jobs.messages import sentence
 from portal.jobs.models import Job
 from portal.matching.photos import PRIVATE, or_later, picture
+from portal.throttles import Uploads, limited
 
 STATUS = {"clip_too_large": 413, "too_many_clips": 409, "storage_full": 507, "storage_away": 503}
 # What is recorded is played from memory before it is sent.
@@ -35,6 +36,7 @@ PLAYS_WHAT_IT_RECORDS = {"media-src": ["'self'", "blob:"]}
 @csp_update(PLAYS_WHAT_IT_RECORDS)
 @staff_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited(Uploads)
 def clips(request: SignedInRequest, slug: str) -> HttpResponse:
     """A dog's clips, and the place to record or choose one. A script that sends one gets JSON."""
     mine = Dog.objects.editable_by(request.user).select_related("shelter")

@@ -28,12 +28,14 @@ from portal.enquiries.models import Enquiry
 from portal.jobs.messages import sentence
 from portal.matching import presentation
 from portal.matching.links import button, page
+from portal.throttles import Letters, limited
 
 PAGE_SIZE = 30
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited(Letters)
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """The form to a dog's shelter. A visitor's question leaves once its address is proved."""
     dogs = presentation.for_cards(Dog.objects.exclude(status=Dog.Status.DRAFT))

@@ -15,9 +15,11 @@ from portal.dogs.models import Dog
 from portal.matching import services
 from portal.matching.keeping import back_to
 from portal.matching.models import NotAlike, Query, Ranking
+from portal.throttles import Changes, limited
 
 
 @require_POST
+@limited(Changes)
 def hide_from_query(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
     """Takes a dog out of the answer to one's photo, or brings it back with `hide=no`."""
     query = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
@@ -26,6 +28,7 @@ def hide_from_query(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
+@limited(Changes)
 def hide_from_similar(request: HttpRequest, slug: str) -> HttpResponse:
     """The same in the answer to a listed dog."""
     dog = get_object_or_404(Dog.objects.visible_to(request.user), slug=slug)

@@ -22,6 +22,7 @@ from portal.jobs.messages import sentence
 from portal.matching import presentation, services
 from portal.matching.filters import Filters
 from portal.matching.models import Favourite, Query, SavedSearch
+from portal.throttles import Changes, Letters, limited
 
 LISTED = (Dog.Status.AVAILABLE, Dog.Status.ON_HOLD)
 
@@ -42,6 +43,7 @@ def favourites(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@limited(Changes)
 def keep(request: HttpRequest, slug: str) -> HttpResponse:
     """Keeps a dog, or lets it go with `keep=no`; the same again changes nothing."""
     wanted = request.POST.get("keep") != "no"
@@ -71,7 +73,9 @@ def back_to(request: HttpRequest, otherwise: str) -> str:
     """The page that a form came from, as the form says it."""
     wanted = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if safe else otherwise
+    # Anything else would be taken for the name of a page, or for a place below this one.
+    whole = wanted.startswith(("/", "http://", "https://"))
+    return wanted if safe and whole else otherwise
 
 
 @never_cache
@@ -94,6 +98,7 @@ def delete_saved_search(request: HttpRequest, search_id: uuid.UUID) -> HttpRespo
 
 
 @require_POST
+@limited(Letters)
 def save_query(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
     """E-mail when a dog like the one in this photo is listed."""
     query = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
@@ -101,6 +106,7 @@ def save_query(request: HttpRequest, query_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
+@limited(Letters)
 def save_dog(request: HttpRequest, slug: str) -> HttpResponse:
     """E-mail when a dog like this one is listed."""
     dog = get_object_or_404(Dog.objects.visible_to(request.user), slug=slug)

@@ -38,7 +38,7 @@ from portal.matching.hiding import hidden_from_similar
 from portal.matching.likeness_words import face_codes, face_parts
 from portal.matching.linked import linked_data
 from portal.matching.measures import compared, face_rows
-from portal.matching.models import Match, Query
+from portal.matching.models import Match, Query, Ranking
 from portal.matching.overlay import Overlay
 from portal.matching.overlays import photo_overlays, query_overlay
 from portal.matching.photos import can_be_shown
@@ -46,7 +46,7 @@ from portal.matching.progress import Progress
 from portal.matching.weighed import differences, weighed
 from portal.media import photo_address, query_photo_address
 from portal.shelters.models import Shelter
-from portal.throttles import Uploads
+from portal.throttles import Changes, Uploads, too_often
 
 NEWEST = 12
 MAP_WIDTH, MAP_HEIGHT = 361, 342
@@ -132,9 +132,7 @@ def search(request: HttpRequest) -> HttpResponse:
     lately = timezone.now() - timedelta(minutes=1)
     recent = Query.objects.filter(owner_key=owner_key, created_at__gte=lately)
     if recent.count() >= SEARCHES_A_MINUTE or not Uploads().allow_request(request, None):
-        response = render(request, "429.html", status=429)
-        response["Retry-After"] = "60"
-        return response
+        return too_often(request)
     mode, filters = mode_of(request.POST), Filters.from_params(request.POST)
     if mode == "face" and request.POST.get("consent") != "yes":
         return redirect(f"{reverse('home')}?mode=face&problem=face_consent_needed#find")
@@ -168,6 +166,8 @@ def query(request: Request, query_id: uuid.UUID) -> HttpResponse:
     """The search's one page: its steps while it works, then its answer under these filters."""
     found = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
     filters = Filters.from_params(request.GET)
+    if not may_rank(request, filters, query=found):
+        return too_often(request)
     state = progress.of_query(found, filters)
     shown = can_be_shown(found)
     context = {
@@ -377,7 +377,10 @@ def dog_similar(request: Request, slug: str) -> HttpResponse:
     if not found.photos.filter(state=Photo.State.SEARCHABLE).exists():
         template = "partials/not_comparable.html" if request.htmx else "pages/similar.html"
         return render(request, template, {"dog": found, "not_comparable": True})
-    state = progress.of_dog(found, Filters.from_params(request.GET))
+    filters = Filters.from_params(request.GET)
+    if not may_rank(request, filters, dog=found):
+        return too_often(request)
+    state = progress.of_dog(found, filters)
     url = reverse("dog_similar", args=[slug])
     context = {
         "dog": found,
@@ -386,6 +389,15 @@ def dog_similar(request: Request, slug: str) -> HttpResponse:
         "hidden": hidden_from_similar(request, found),
     }
     return answer(request, "pages/similar.html", url, state, context)
+
+
+def may_rank(request: HttpRequest, filters: Filters, **source: Dog | Query) -> bool:
+    """Whether the answer under these filters is there, or this address may have one more made: each
+    is a row and takes a worker's time, and filters can be made up without end."""
+    if not filters.params():
+        return True
+    there = Ranking.objects.filter(filters_key=filters.key(), **source)
+    return there.exists() or Changes().allow_request(request, None)
 
 
 def answer(

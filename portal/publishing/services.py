@@ -89,9 +89,8 @@ def create_deliveries() -> int:
     made = 0
     for webhook in Webhook.objects.enabled().select_related("shelter", "owner"):
         made += _of_dogs(webhook) + _of_alerts(webhook)
-    Delivery.objects.filter(
-        created_at__lt=timezone.now() - KEPT_FOR, state=Delivery.State.DONE
-    ).delete()
+    ended = (Delivery.State.DONE, Delivery.State.GIVEN_UP)
+    Delivery.objects.filter(created_at__lt=timezone.now() - KEPT_FOR, state__in=ended).delete()
     return made
 
 

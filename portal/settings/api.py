@@ -52,6 +52,8 @@ REST_FRAMEWORK: dict[str, Any] = {
         "searches": env.str("API_RATE_SEARCHES", default="20/min"),
         # Many adopters may sit behind one address: a shelter's, a provider's.
         "uploads": env.str("RATE_UPLOADS", default="120/min"),
+        "changes": env.str("RATE_CHANGES", default="120/min"),
+        "letters": env.str("RATE_LETTERS", default="30/hour"),
         "enquiries": env.str("API_RATE_ENQUIRIES", default="10/hour"),
     },
     # How many proxies stand before Pawkin: of X-Forwarded-For only what they wrote is believed.

@@ -11,6 +11,7 @@ __all__ = [
     "DATA_UPLOAD_MAX_MEMORY_SIZE",
     "DATA_UPLOAD_MAX_NUMBER_FIELDS",
     "DATA_UPLOAD_MAX_NUMBER_FILES",
+    "FILE_UPLOAD_HANDLERS",
     "FILE_UPLOAD_MAX_MEMORY_SIZE",
     "FORM_RENDERER",
     "INSTALLED_APPS",
@@ -116,6 +117,10 @@ if MEDIA_ORIGIN and not re.fullmatch(r"https?://[^/?#@]+", MEDIA_ORIGIN):
 
 # Files larger than this go to a temporary file; their own limit is UPLOAD_MAX_BYTES.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "portal.arrivals.NamelessUpload",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 100

@@ -119,6 +119,12 @@ def revoke_invitation(*, invitation: Invitation) -> None:
     invitation.delete()
 
 
+def forget_invitations() -> int:
+    """Deletes those whose time is over, accepted or not: who works where is in memberships; the
+    number of them."""
+    return Invitation.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+
+
 @transaction.atomic
 def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
     """Raises MembersRefused for one that is not this user's, or not open any more."""

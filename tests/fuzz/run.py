@@ -23,6 +23,8 @@ from tests.fuzz.targets import say, target
 # The modules whose lines guide the fuzzer, by name.
 WATCHED = {
     "images": ["ml.images", "PIL", "pillow_heif"],
+    "films": ["ml.clips", "ml.containers"],
+    "annotations": ["portal.annotations", "django.forms"],
     "filters": ["portal.matching.filters", "portal.api.wishes", "portal.shelters.places"],
     "headers": ["portal.dogs.resumable"],
     "tables": ["portal.feeds", "portal.dogs.imports", "zipfile", "csv"],

@@ -16,6 +16,7 @@ from types import ModuleType
 # How many cases a plain run of script/fuzz tries; of the last two, each of their tests.
 CASES = {
     "images": 30_000,
+    "films": 10_000,
     "datagokr": 20_000,
     "asm3": 20_000,
     "rescuegroups": 20_000,
@@ -24,6 +25,7 @@ CASES = {
     "filters": 15_000,
     "headers": 20_000,
     "addresses": 15_000,
+    "annotations": 6_000,
     "properties": 5_000,
     "requests": 300,
 }

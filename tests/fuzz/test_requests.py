@@ -3,6 +3,7 @@ neither a file without a row nor a row without a file."""
 
 import base64
 import io
+import json
 import uuid
 import zipfile
 from pathlib import Path
@@ -11,21 +12,30 @@ from urllib.parse import quote
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.test.client import BOUNDARY, encode_multipart
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.accounts.models import User
+from portal.clips.models import Clip
+from portal.clips.services import delete_clip
 from portal.dogs.models import Dog, PartialUpload, Photo
 from portal.dogs.services import create_dog, delete_photo
 from portal.feeds.models import Archive
-from portal.matching.models import Query
+from portal.feeds.secrets import encrypt
+from portal.feeds.services import create_feed
+from portal.matching import services
+from portal.matching.filters import Filters
+from portal.matching.models import Match, ModelVersion, Query, Ranking
+from portal.publishing.models import Webhook
 from portal.shelters.services import add_member, create_shelter
-from tests.fuzz import images, tables
+from tests.fuzz import annotations, films, images, tables
 from tests.fuzz.examples import examples
 from tests.fuzz.filters import VALUES
-from tests.fuzz.mutation import ODD_NUMBERS, ODD_TEXTS, changed, changed_text
+from tests.fuzz.mutation import ODD_NUMBERS, ODD_TEXTS, changed, changed_json, changed_text
+from tests.histogram import spec
 from tests.portal.uploads import upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
@@ -67,6 +77,12 @@ def dog(shelter, staff):
 
 
 @pytest.fixture
+def version(db):
+    services.register_specs(specs=[spec()], default="starter")
+    return ModelVersion.objects.active().get()
+
+
+@pytest.fixture
 def sent(media, django_capture_on_commit_callbacks):
     """Sends a request and holds the answer, files and rows to what is promised."""
 
@@ -75,6 +91,7 @@ def sent(media, django_capture_on_commit_callbacks):
             *Photo.objects.values_list("upload", "image", "thumbnail"),
             *Query.objects.values_list("upload", "image"),
             *Archive.objects.values_list("upload"),
+            *Clip.objects.values_list("upload", "film", "poster"),
             *PartialUpload.objects.values_list("pieces", flat=True),
         ]
         return {name for row in rows for name in row if name}
@@ -237,6 +254,148 @@ def header(random):
     """A header's value as a server hands it on: Latin-1, one line."""
     value = random.choice((*ODD_TEXTS, *map(str, ODD_NUMBERS), "filename", "filename YQ=", "a b,c"))
     return value.encode("ascii", "ignore").decode().replace("\r", "").replace("\n", "")
+
+
+def test_films(sent, dog, staff, django_capture_on_commit_callbacks):
+    client = Client()
+    client.force_login(staff)
+
+    @examples(60)
+    @seeds_of_chance
+    def check(seed):
+        random = Random(seed)
+        data = random.choice(films.seeds())
+        for _ in range(random.randrange(3)):
+            data = films.mutated(data, random, lambda told: changed(told, random))
+        body, kind = form(random, {"seconds": "7"}, {random.choice(("film", "films")): data})
+        accept = {"Accept": "application/json"} if random.randrange(2) else {}
+        sent(client, "POST", f"/staff/dogs/{dog.slug}/clips/", body, kind, **accept)
+        # A dog that has all its clips takes no more.
+        if dog.clips.count() > 8:
+            with django_capture_on_commit_callbacks(execute=True):
+                for late in dog.clips.all()[:5]:
+                    delete_clip(clip=late)
+
+    check()
+    assert Clip.objects.exists()
+
+
+def test_points_of_a_photo(sent, dog, staff):
+    client = Client()
+    client.force_login(staff)
+    photo = dog.photos.get()
+    Photo.objects.update(image=photo.upload.name, width=96, height=80)
+    kind = "application/x-www-form-urlencoded"
+
+    @examples(40)
+    @seeds_of_chance
+    def check(seed):
+        random = Random(seed)
+        data = random.choice(annotations.seeds())
+        for _ in range(random.randrange(4)):
+            data = annotations.mutated(data, random, lambda told: changed(told, random))
+        told = kind if random.randrange(8) else random.choice(ODD_TYPES)
+        place = f"/staff/annotate/{photo.pk}/{random.choice(('', '', 'skip/', 'delete/'))}"
+        sent(client, "POST", place, data, told)
+        if not random.randrange(4):
+            sent(client, "GET", "/staff/annotations.zip")
+
+    check()
+
+
+def test_what_is_pressed_in_an_answer(sent, dog, shelter, staff, version):
+    other = create_dog(shelter=shelter, by=staff, fields={"name": "Coco"}, photos=[], publish=True)
+    ranking = Ranking.objects.create(dog=dog, filters_key=Filters().key(), filters={})
+    match = Match.objects.create(
+        ranking=ranking, dog=other, photo=dog.photos.get(), rank=1, similarity=0.5, score=50,
+        band="weak", parts={"appearance": 0.5},
+    )  # fmt: skip
+    client = Client()
+    kind = "application/x-www-form-urlencoded"
+
+    @examples(80)
+    @seeds_of_chance
+    def check(seed):
+        random = Random(seed)
+        fields = {
+            "dog": str(other.pk), "hide": random.choice(("yes", "no")), "match": str(match.pk),
+            "keep": random.choice(("yes", "no")), "next": odd(random), "words": "yes",
+            "email": "kim@example.org", "consent": "yes", "name": "Kim", "text": "May we come?",
+            "submission": str(uuid.UUID(int=7)),
+        }  # fmt: skip
+        for name in list(fields):
+            if not random.randrange(4):
+                fields[name] = odd(random)
+        body = "&".join(
+            f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
+            for name, value in fields.items()
+        )
+        place = random.choice(
+            (f"/dogs/{dog.slug}/similar/hide/", f"/dogs/{other.slug}/keep/",
+             f"/dogs/{dog.slug}/similar/save/", f"/dogs/{other.slug}/ask/")
+        )  # fmt: skip
+        htmx = {"HX-Request": "true", "HX-Current-URL": header(random)}
+        answer = sent(client, "POST", place, body.encode(), kind,
+                      **(htmx if random.randrange(2) else {}))  # fmt: skip
+        assert answer.headers.get("Location", "/").startswith("/")
+        assert not answer.headers.get("Location", "/").startswith(("//", "/\\"))
+
+    check()
+
+
+def test_bodies_of_the_api(sent, dog, shelter, staff, version, monkeypatch):
+    monkeypatch.setattr("portal.throttles.Rate.allow_request", lambda *_: True)
+    User.objects.filter(pk=staff.pk).update(is_superuser=True)
+    client = Client()
+    client.force_login(User.objects.get(pk=staff.pk))
+    hook = Webhook.objects.create(
+        owner=staff, shelter=shelter, url="https://a.example/", secret=encrypt("s")
+    )
+    feed = create_feed(shelter=shelter, kind="asm3", name="asm")
+    wishes = {"size": ["m"], "energy": "2-4", "near": "37.1,127.1", "good_with_cats": "yes"}
+    fields = {
+        "name": "Coco", "breeds": ["maltese"], "mixed": True, "sex": "male", "weight_kg": 4.5,
+        "birth_date": "2024-05-01", "birth_precision": "month", "colours": ["white"],
+        "tags": ["calm"], "temperament": {"energy": 3, "good_with_cats": "yes"},
+        "description": "d", "bonded_with": None, "neutered": None, "status": "available",
+    }  # fmt: skip
+    calls = [
+        ("POST", "dogs/", {**fields, "shelter": shelter.slug}),
+        ("PATCH", f"dogs/{dog.slug}/", fields),
+        ("PUT", f"dogs/{dog.slug}/photos/order/", {"photos": [dog.photos.get().pk]}),
+        ("PUT", f"favourites/{dog.slug}/", {}),
+        ("POST", "saved-searches/", {"dog": dog.slug, "email": "a@example.org", "wishes": wishes,
+                                     "language": "ko", "consent": True}),
+        ("POST", "enquiries/", {"dog": dog.slug, "name": "Kim", "email": "a@example.org",
+                                "text": "?", "language": "en"}),
+        ("POST", "webhooks/", {"url": "https://93.184.216.34/", "events": ["dog.listed"],
+                               "shelter": shelter.slug}),
+        ("PATCH", f"webhooks/{hook.pk}/", {"active": False, "events": []}),
+        ("POST", "feeds/", {"shelter": shelter.slug, "kind": "asm3", "name": "n",
+                            "settings": {"address": "https://a.example/"}, "key": "k"}),
+        ("PATCH", f"feeds/{feed.pk}/", {"settings": {"address": "https://a.example/"},
+                                        "every_hours": 3}),
+        ("POST", "tokens/", {"name": "t", "scopes": ["write"], "shelter": shelter.slug}),
+        ("POST", f"model-versions/{version.pk}/activate/", {}),
+        ("POST", "reindex/", {"version": version.pk, "shelter": shelter.slug}),
+    ]  # fmt: skip
+
+    @examples(120)
+    @seeds_of_chance
+    def check(seed):
+        random = Random(seed)
+        method, place, told = random.choice(calls)
+        for _ in range(random.randrange(4)):
+            told = changed_json(told, random)
+        body = json.dumps(told, ensure_ascii=bool(random.randrange(2)))
+        data = body.encode("utf-8", "surrogatepass")
+        if not random.randrange(6):
+            data = changed(data, random)
+        point = transaction.savepoint()
+        sent(client, method, f"/api/v1/{place}", data, "application/json")
+        transaction.savepoint_rollback(point)
+
+    check()
 
 
 def test_tables(sent, shelter, staff):

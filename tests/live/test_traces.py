@@ -1,6 +1,7 @@
 """After an adopter's photo is deleted, nothing of it is found: file, row, vector, log, broker."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,11 +19,14 @@ from tests.stack import eventually, patience
 
 LOOK = """
 import json
-from portal.matching.models import Query
+from portal.matching.models import Match, Query
 query = Query.objects.order_by("-created_at").first()
+match = Match.objects.filter(ranking__query=query).exclude(parts=None).first()
 print(json.dumps({
     "id": str(query.pk), "hex": query.pk.hex, "image": query.image.name,
     "points": json.dumps(query.points)[:60], "vector": bytes(query.vector).hex(),
+    "box": json.dumps(query.box), "coat": bytes(query.coat or b"").hex(),
+    "parts": json.dumps(match.parts) if match else "", "breeds": json.dumps(query.breeds),
 }))
 """
 EXPIRE = """
@@ -48,26 +52,34 @@ def traces_of(stack: Installation, photo: Path) -> dict[str, bytes]:
     """What the newest search could be known by, as bytes."""
     told = json.loads(stack.manage("shell", "-v", "0", "-c", LOOK).splitlines()[-1])
     sent = photo.read_bytes()
-    return {
+    found = {
         "its id": told["id"].encode(),
         "its id as a column has it": told["hex"].encode(),
         "its picture's name": Path(told["image"]).stem.encode(),
         "its points": told["points"].encode(),
         "its vector": bytes.fromhex(told["vector"])[:64],
+        "its box": told["box"].encode(),
+        "its coat": bytes.fromhex(told["coat"])[:64],
+        "what was alike": told["parts"].encode(),
+        "its likely breeds": told["breeds"].encode(),
         "the photo's own bytes": sent[len(sent) // 2 : len(sent) // 2 + 64],
         "the picture's own bytes": (stack.data / "media" / told["image"]).read_bytes()[-400:-300],
     }
+    # What this version did not tell, or tells of every dog alike, is no trace.
+    return {name: trace for name, trace in found.items() if len(trace) > 15}
 
 
 def places(stack: Installation) -> Iterator[tuple[str, bytes]]:
-    """Everything that the installation has written, and all that its broker holds.
+    """Everything that the installation has written, in its data folder and in that for temporary
+    files, and all that its broker holds, which is its cache as well.
 
     It is at work meanwhile: what goes while this looks is no trace.
     """
-    for path in sorted(stack.data.rglob("*")):
-        with suppress(FileNotFoundError):
-            if path.is_file():
-                yield str(path.relative_to(stack.data)), path.read_bytes()
+    for folder in (stack.data, Path(stack.environment["TMPDIR"])):
+        for path in sorted(folder.rglob("*")):
+            with suppress(FileNotFoundError):
+                if path.is_file():
+                    yield str(path.relative_to(folder)), path.read_bytes()
     broker = stack.broker()
     for key in broker.scan_iter():
         kind = broker.type(key).decode()
@@ -111,7 +123,17 @@ def test_nothing_is_left_once_it_was_deleted(live_stack: Installation, photo: Pa
         known = {name for name, _place in found(live_stack, traces)}
         # The server has closed it meanwhile.
         visitor.connection.close()
-        assert known >= {"its id as a column has it", "its vector", "the picture's own bytes"}
+        assert known >= {
+            "its id as a column has it", "its vector", "its box", "what was alike", "its coat",
+            "the picture's own bytes",
+        }  # fmt: skip
+        # What its owner did in the answer leaves nothing of the photo either.
+        answer = visitor.get(address)
+        opened = re.search(r'href="(/dogs/[^"?]+/\?match=\d+[^"]*)"', answer.text)
+        assert opened
+        assert visitor.get(opened[1].replace("&amp;", "&")).status == 200
+        visitor.submit(answer.form(f"{address}hide/"), {})
+        assert visitor.get(address).status == 200
         visitor.submit(visitor.get(address).form(f"{address}delete/"), {})
         assert visitor.get(address).status == 404
     eventually(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ml import clips
 from ml.clips import CLIP_LIMITS, read
 from ml.errors import ClipRejected
 from tests.films import film, plain
@@ -120,3 +121,18 @@ def test_a_list_that_names_files_is_no_film():
 
 def test_a_film_of_one_colour():
     assert len(read(plain((200, 40, 40), 16)).frames) == 16
+
+
+def test_nothing_of_a_film_lies_in_a_folder_while_it_is_read(tmp_path, monkeypatch):
+    """Its worker may be killed there."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = []
+    grab = clips._frames
+
+    def looking(*args):
+        seen.extend(tmp_path.iterdir())
+        return grab(*args)
+
+    monkeypatch.setattr(clips, "_frames", looking)
+    assert read(film(ramp(10), "mp4")).frames
+    assert seen == []

@@ -319,6 +319,48 @@ def test_every_cell(people, things):
     assert wrong == {}
 
 
+def test_every_answer_says_what_browsers_and_caches_may_do_with_it(people, things):
+    """No page runs anything of another origin or stands in another's frame (but the embedded list),
+    and no cache between keeps for all what only some may see."""
+    _users, clients = people
+    wrong = set()
+    asked = 0
+    for name, path in addresses():
+        address = address_of(name, path, things)
+        for role, expected in zip(ROLES, RULES[RULE_OF[name]], strict=True):
+            if expected != IN:
+                continue
+            point, cookies = transaction.savepoint(), copy.deepcopy(clients[role].cookies)
+            answer = clients[role].get(address)
+            transaction.savepoint_rollback(point)
+            clients[role].cookies = cookies
+            asked += 1
+            headers = answer.headers
+            policy = headers.get("Content-Security-Policy", "")
+            told = {
+                "nosniff": headers.get("X-Content-Type-Options") == "nosniff",
+                "frame": name == "embedded" or headers.get("X-Frame-Options") == "DENY",
+                "policy": "default-src 'self'" in policy or "default-src 'none'" in policy,
+                # Two pages of others' making style by attributes; no page runs inline scripts.
+                "inline": "unsafe" not in policy.replace("style-src 'self' 'unsafe-inline'", "")
+                if name in ("api:docs", "api:redoc")
+                else "unsafe" not in policy,
+                "referrer": headers.get("Referrer-Policy") == "same-origin",
+                "camera": "microphone=()" in headers.get("Permissions-Policy", ""),
+                "shared": RULE_OF[name] == "anybody"
+                or "public" not in headers.get("Cache-Control", ""),
+                # What depends on who asks says so, or is kept nowhere.
+                "varies": role == "visitor"
+                or RULE_OF[name] == "anybody"
+                or answer.status_code in (301, 302, 405)
+                or "no-store" in headers.get("Cache-Control", "")
+                or "cookie" in headers.get("Vary", "").lower(),
+            }
+            wrong |= {(name, what) for what, right in told.items() if not right}
+    assert wrong == set()
+    assert asked > 400
+
+
 def test_whom_a_row_is_not_for_cannot_write_it_either(people, things):
     """Whatever the method, and of a listed dog too, which everybody may read."""
     _users, clients = people

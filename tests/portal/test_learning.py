@@ -324,3 +324,14 @@ def test_newest_preferences_are_held_back(monkeypatch):
     assert not row.is_better
     monkeypatch.setattr(learning, "MOST_PAIRS", 400)
     assert services.learn_weights().pairs == 320
+
+
+def test_who_presses_again_and_again_teaches_once(similar, client):
+    match = match_at(similar, 2)
+    hide, keep = f"/dogs/{similar.dog.slug}/similar/hide/", f"/dogs/{match.dog.slug}/keep/"
+    for _ in range(5):
+        for wanted in ("yes", "no"):
+            client.post(hide, {"dog": match.dog_id, "hide": wanted})
+            client.post(keep, {"keep": wanted, "match": match.pk})
+    kinds = list(Feedback.objects.values_list("kind", flat=True))
+    assert sorted(kinds) == ["favourite"] * 2 + ["not_alike"] * 2

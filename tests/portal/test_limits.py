@@ -1,13 +1,16 @@
 """How often one may try: log-in, photos, calls; and that nobody gets round it by forged headers."""
 
 import pytest
+from django.core import mail
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 from django.urls import reverse
 
+from ml.errors import ImageRejected
 from portal import settings as site
 from portal.accounts.models import User
-from portal.matching.models import Query
+from portal.matching.models import Favourite, Query, Ranking
 from tests.portal.uploads import upload
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +138,74 @@ def test_a_browser_may_send_so_many_photos_a_minute(client, version, media_files
         assert client.post(reverse("search"), {"photo": upload()}).status_code == 302
     assert client.post(reverse("search"), {"photo": upload()}).status_code == 429
     assert len(media_files()) == SEARCHES_A_MINUTE
+
+
+def test_a_large_photo_on_its_way_in_has_no_name(client, settings, tmp_path, monkeypatch, version):
+    """A process that is killed there leaves nothing of it."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "on-the-way")
+    (tmp_path / "on-the-way").mkdir()
+    large = b"\xff\xd8" + bytes(settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1)
+    seen = {}
+
+    def start(*, file, **_):
+        seen.update(size=file.size, read=file.read() == large, name=file.name)
+        seen["left"] = list((tmp_path / "on-the-way").iterdir())
+        raise ImageRejected("not_an_image", "Send a photo.")
+
+    monkeypatch.setattr("portal.matching.services.start_query", start)
+    photo = SimpleUploadedFile("a.jpg", large)
+    assert "problem=not_an_image" in client.post(reverse("search"), {"photo": photo})["Location"]
+    assert seen == {"size": len(large), "read": True, "name": "a.jpg", "left": []}
+
+
+def pressed(path, sent=None, *, seen_as="10.0.0.1", number=0):
+    headers = {"X-Forwarded-For": f"192.0.2.{number}"}
+    return Client(REMOTE_ADDR=seen_as, headers=headers).post(path, sent or {}).status_code
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("save_dog", {"email": "a@example.org"}),
+        ("ask", {"email": "a@example.org", "name": "A", "text": "Is it true?"}),
+    ],
+)
+def test_nobody_has_us_write_to_everybody(name, sent, rates, listed):
+    """Each is an e-mail to an address that was only typed, with the words of whoever typed it."""
+    rates(letters="3/hour")
+    path = reverse(name, args=[listed("Bori").slug])
+    told = [pressed(path, {**sent, "email": f"{n}@example.org"}, number=n) for n in range(4)]
+    assert told == [302, 302, 302, 429]
+    assert len(mail.outbox) <= 3
+    assert pressed(path, sent, seen_as="10.0.0.2") == 302
+
+
+def test_what_is_pressed_is_counted_by_address(rates, listed):
+    """Without cookies each press would begin a session of its own."""
+    rates(changes="3/min")
+    bori = listed("Bori")
+    keep = reverse("keep", args=[bori.slug])
+    assert [pressed(keep, number=n) for n in range(4)] == [302, 302, 302, 429]
+    assert Favourite.objects.count() == 3
+    assert pressed(reverse("hide_from_similar", args=[bori.slug]), {"dog": "1"}) == 429
+    assert pressed(keep, seen_as="10.0.0.2") == 302
+
+
+def test_filters_without_end_are_no_work_without_end(rates, listed, client):
+    rates(changes="3/min")
+    similar = reverse("dog_similar", args=[listed("Bori").slug])
+
+    def asked(words):
+        return client.get(f"{similar}?q={words}" if words else similar).status_code
+
+    assert [asked(f"dog{n}") for n in range(4)] == [200, 200, 200, 429]
+    assert Ranking.objects.count() == 3
+    # What is there already, and what is the same for all, is no more work.
+    assert [asked("dog1"), asked("")] == [200, 200]
+
+
+def test_clips_are_counted_too(rates, listed, admin_client):
+    rates(uploads="1/min")
+    path = reverse("staff_clips:clips", args=[listed("Bori").slug])
+    assert [admin_client.post(path).status_code for _ in range(2)] == [422, 429]
+    assert admin_client.get(path).status_code == 200

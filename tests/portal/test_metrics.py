@@ -89,6 +89,8 @@ def test_workers_and_versions(scrape, listed):
     assert figures["pawkin_worker_memory_bytes", ("queue", "batch")] == 5e8
     assert figures["pawkin_search_recall", ("queue", "batch")] == 0.997
     assert not any(name == "pawkin_worker_gpu_memory_bytes" for name, *_ in figures)
+    WorkerHeartbeat.objects.update(gpu_memory_bytes=2 * 10**9)
+    assert scrape()["pawkin_worker_gpu_memory_bytes", ("queue", "batch")] == 2e9
     described = Embedding.objects.filter(version=version).count()
     assert figures["pawkin_index_size", ("version", str(version.pk))] == described
     told = {

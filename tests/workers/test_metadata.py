@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
+from portal.clips.models import Clip
+from portal.clips.services import take_clip
 from portal.dogs import services
 from portal.dogs.models import Photo
 from portal.matching.models import Query
+from tests.films import film
+from tests.fuzz.films import element, written
 from tests.workers.conftest import file
 from workers import pictures
 
@@ -86,3 +90,34 @@ def test_where_a_photo_was_taken_is_in_no_file(
     told |= {name: marks((media / name).read_bytes()) for name in files()}
     assert len(told) > 6
     assert not any(told.values()), told
+
+
+@pytest.mark.parametrize("kind", ["webm", "mp4", "mov"])
+def test_where_a_clip_was_filmed_is_in_no_file(
+    version, list_dog, staff, act, run, media, files, kind
+):
+    """Phones write the place into a box of the user's data, and more behind it."""
+    dog = list_dog("Bori")
+    pictures_of_it = [np.full((64, 96, 3), (60 + 8 * n, 90, 40), np.uint8) for n in range(16)]
+    told = f"{MARK} {CAMERA}".encode()
+    if kind == "webm":
+        tag = element(b"\x45\xa3", b"LOCATION") + element(b"\x44\x87", told)
+        plant = element(b"\x12\x54\xc3\x67", element(b"\x73\x73", element(b"\x67\xc8", tag)))
+    else:
+        place = (b"\xa9xyz", len(told).to_bytes(2, "big") + b"\x15\xc7" + told, None)
+        plant = written([(b"udta", b"", [place]), (b"uuid", told, None)])
+    sent = film(pictures_of_it, kind) + plant
+    with act():
+        clip = take_clip(dog=dog, by=staff, file=file(sent))
+    assert any(MARK.encode() in (media / name).read_bytes() for name in files())
+    run()
+    clip = Clip.objects.get(pk=clip.pk)
+    assert clip.state == Clip.State.READY, clip.error_code
+    data = {name: (media / name).read_bytes() for name in files()}
+    assert {clip.film.name, clip.poster.name} <= set(data)
+    assert not [name for name in data if MARK.encode() in data[name] or b"SERIAL" in data[name]]
+    assert MARK not in str(Clip.objects.values().get())
+    assert not marks(data[clip.poster.name])
+    for frame in clip.frames:
+        start, end = frame["at"]
+        assert not marks(data[clip.film.name][start:end])

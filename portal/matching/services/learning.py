@@ -9,11 +9,13 @@ randomization, AAAI 2006), and nothing is learnt from them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -31,6 +33,8 @@ LEAST_KINDS = 2
 MOST_PAIRS = 20_000
 KEPT_FOR = timedelta(days=365)
 HELD_BACK = 0.2
+# In seconds, longer than an answer to a listed dog is shown.
+TAUGHT_KNOWN_FOR = 2 * 86_400
 
 
 class LearningRefused(PawkinError):
@@ -42,8 +46,13 @@ def note_feedback(*, match: Match, kind: str) -> int:
     pairs. None of a person's or an adopter's photo unless LEARN_FROM is "all", and none of matches
     whose parts are not known."""
     ranking = match.ranking
+    # Whoever takes a dog out and back again, over and over, teaches once. No row could say so, as
+    # none leads from what was taught to a match; a match goes within a day or is ranked anew.
+    once = f"taught {kind} {match.pk} {ranking.ranked_at}"
     allowed = ("listed", "all") if ranking.query_id is None else ("all",)
     if settings.LEARN_FROM not in allowed or not match.parts:
+        return 0
+    if not cache.add(hashlib.sha256(once.encode()).hexdigest(), True, TAUGHT_KNOWN_FOR):
         return 0
     pairs = [
         Feedback(kind=kind, mode=ranking.mode, preferred=mine, other=theirs)

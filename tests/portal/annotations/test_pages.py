@@ -91,6 +91,7 @@ def test_a_guess_is_shown_and_never_taken_over_by_itself(page, photo, guessed):
         ({"v_nose": "3"}, "Select a valid choice."),
         ({f"v_{name}": "0" for name in KEYPOINTS}, "Mark at least one point"),
         ({"right": "5"}, "The frame is turned inside out"),
+        ({"left": "10", "right": "10.001"}, "The frame is turned inside out"),
         ({"bottom": ""}, "This field is required."),
         ({"posture": ""}, "This field is required."),
         ({"view": "above"}, "Select a valid choice."),

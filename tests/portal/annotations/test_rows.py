@@ -72,6 +72,7 @@ def test_the_database_takes_whole_annotations_only(listed, staff, changed):
         {"points": [*POINTS[:20], [1.2, 0.5, 2]]},
         {"points": [*POINTS[:20], [0.2, 0.5, 3]]},
         {"box": [0.5, 0.2, 0.4, 0.9]},
+        {"box": [0.5, 0.2, 0.500001, 0.9]},
         {"box": [0.5, 0.2, 1.1, 0.9]},
         {"posture": "flying"},
         {"view": ""},
