@@ -16,8 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import ChannelError
 
@@ -74,32 +73,23 @@ def enqueue(*, kind: str, subject: object, queue: str) -> Job:
 
 def start(*, job_id: uuid.UUID | str, worker: str = "", step: str | None = None) -> Job | None:
     """The job, now running and this caller's; None when it is not waiting (or not there)."""
-    now = timezone.now()
-    changes: dict[str, Any] = {} if step is None else {"step": step}
-    mine = Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(
-        state=Job.State.RUNNING,
-        attempts=F("attempts") + 1,
-        started_at=Coalesce("started_at", now),
-        heartbeat_at=now,
-        worker=worker,
-        lease=uuid.uuid4(),
-        **changes,
-    )
-    return Job.objects.filter(pk=job_id).first() if mine else None
+    job = Job.objects.filter(pk=job_id).first()
+    return job if job is not None and _start(job, worker, step) else None
 
 
-def start_waiting(*, kinds: Collection[str], queue: str, worker: str, most: int) -> list[Job]:
+def start_waiting(
+    *, kinds: Collection[str], queue: str, worker: str, step: str | None = None, most: int
+) -> list[Job]:
     """The oldest jobs of these kinds that wait, at most so many, now running and this caller's.
     Their messages come later and find nothing to do.
 
     One that was begun before comes alone: it may be what ended its worker.
     """
     waiting = Job.objects.filter(queue=queue, kind__in=kinds, state=Job.State.QUEUED)
-    oldest = list(waiting.order_by("created_at").values_list("pk", "attempts")[:most])
-    alone = bool(oldest) and oldest[0][1] > 0
-    together = oldest[:1] if alone else [row for row in oldest if not row[1]]
-    started = (start(job_id=pk, worker=worker) for pk, _attempts in together)
-    return [job for job in started if job is not None]
+    oldest = list(waiting.order_by("created_at")[:most])
+    alone = bool(oldest) and oldest[0].attempts > 0
+    together = oldest[:1] if alone else [job for job in oldest if not job.attempts]
+    return [job for job in together if _start(job, worker, step)]
 
 
 def beat(
@@ -293,6 +283,27 @@ def _beyond(name: str, now: datetime, patience: timedelta) -> Q:
     """A time that is too long ago. One that is too far ahead was written before the clock was set
     back, and would else be waited for."""
     return Q(**{f"{name}__lt": now - patience}) | Q(**{f"{name}__gt": now + patience})
+
+
+def _start(job: Job, worker: str, step: str | None) -> bool:
+    """Takes a job that waits as it was read; the object follows. False when somebody else did."""
+    now = timezone.now()
+    changes: dict[str, Any] = {
+        "state": Job.State.RUNNING,
+        "attempts": job.attempts + 1,
+        "started_at": job.started_at or now,
+        "heartbeat_at": now,
+        "worker": worker,
+        "lease": uuid.uuid4(),
+    }
+    if step is not None:
+        changes["step"] = step
+    as_read = {"state": Job.State.QUEUED, "attempts": job.attempts, "lease": job.lease}
+    if not Job.objects.filter(pk=job.pk, **as_read).update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(job, name, value)
+    return True
 
 
 def _change(job: Job, **changes: Any) -> bool:

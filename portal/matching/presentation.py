@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +28,9 @@ BADGES_A_CARD = 3
 REASONS_A_CARD = 2
 REASONS_COMPARED = 3
 NEAREST = 8
+# Cards that an answer shows at once, six rows on a phone; the others come when their reader does.
+FIRST = 12
+Part = Literal["first", "rest", "all"]
 # How much heavier or lighter a dog of about the same size may be.
 SAME_SIZE = 0.25
 # From this probability on a photo's likeliest breed counts as known.
@@ -281,17 +284,20 @@ def reason_words(codes: Iterable[str], most: int = REASONS_A_CARD) -> list[str]:
 @dataclass(frozen=True)
 class Answers:
     """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones; or
-    in one list of another order. `hidden` are those that this reader took out."""
+    in one list of another order. `hidden` are those that this reader took out.
+
+    Of the close ones these may be a part: `close` counts all, `more` those that come after it, and
+    `weak_before` says that the first of some likeness came before it.
+    """
 
     strong: list[Card]
     weak: list[Card]
     faint: list[Card]
     sorted: list[Card] = field(default_factory=list)
     hidden: list[Card] = field(default_factory=list)
-
-    @property
-    def close(self) -> int:
-        return len(self.strong) + len(self.weak)
+    close: int = 0
+    more: int = 0
+    weak_before: bool = False
 
     @property
     def total(self) -> int:
@@ -308,15 +314,50 @@ def answers(
     filters: Filters = ANYTHING,
     source: Likeness | None = None,
     hidden: QuerySet[NotAlike] | None = None,
+    part: Part = "all",
 ) -> Answers:
-    """Matches that can still be shown, as cards, without the `hidden` ones. Five queries."""
-    rows = matches.shown().with_weights().select_related("dog__shelter", "photo")
+    """Matches that can still be shown, as cards, without the `hidden` ones. Of the close ones
+    `part` "first" makes FIRST and "rest" those after them, unless they are put in another order.
+    Six queries."""
+    taken = (NotAlike.objects.none() if hidden is None else hidden).filter(dog=OuterRef("dog"))
+    ranks = matches.shown().values_list("pk", "band", Exists(taken))
+    out = {pk for pk, _band, is_out in ranks if is_out}
+    bands = {pk: band for pk, band, is_out in ranks if not is_out}
+    close = [pk for pk, band in bands.items() if band != "none"]
+    faint = [pk for pk, band in bands.items() if band == "none"][:NEAREST]
+    order = ORDERS.get(filters.sort)
+    first = len(close) if part == "all" or order else FIRST
+    if part == "rest":
+        wanted, more = close[first:], 0
+    else:
+        wanted, more = [*close[:first], *faint, *out], max(0, len(close) - first)
+    cards = match_cards(matches.filter(pk__in=wanted), filters, source)
+
+    def band(name: str) -> list[Card]:
+        return [card for pk, card in cards.items() if bands.get(pk) == name]
+
+    strong, weak = band("strong"), band("weak")
+    return Answers(
+        strong,
+        weak,
+        band("none"),
+        sorted([*strong, *weak], key=order) if order else [],
+        [cards[pk] for pk in cards if pk in out],
+        close=len(close),
+        more=more,
+        weak_before=part == "rest" and any(bands[pk] == "weak" for pk in close[:first]),
+    )
+
+
+def match_cards(
+    matches: MatchQuerySet, filters: Filters, source: Likeness | None
+) -> dict[int, Card]:
+    """By primary key, in order of rank. Five queries."""
+    rows = matches.with_weights().select_related("dog__shelter", "photo")
     rows = rows.prefetch_related(*OF_MATCH)
-    if hidden is not None:
-        rows = rows.annotate(is_hidden=Exists(hidden.filter(dog=OuterRef("dog"))))
     framed = frames(match.photo for match in rows)
-    cards = [
-        Card(
+    return {
+        m.pk: Card(
             m.dog,
             m.photo,
             badges(m.dog, filters.traits),
@@ -326,17 +367,7 @@ def answers(
             distance(m.dog, filters),
         )
         for m in rows
-    ]
-    out = [card for card in cards if getattr(card.match, "is_hidden", False)]
-    cards = [card for card in cards if card not in out]
-
-    def band(name: str) -> list[Card]:
-        return [card for card in cards if card.match and card.match.band == name]
-
-    strong, weak, faint = band("strong"), band("weak"), band("none")[:NEAREST]
-    order = ORDERS.get(filters.sort)
-    close = [*strong, *weak]
-    return Answers(strong, weak, faint, sorted(close, key=order) if order and close else [], out)
+    }
 
 
 def _reversed_date(day: date | datetime | None) -> float:

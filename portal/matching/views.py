@@ -25,7 +25,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import push_url
+from django_htmx.http import push_url, replace_url
 from django_htmx.middleware import HtmxDetails
 
 from ml.errors import ImageRejected
@@ -164,7 +164,8 @@ def chosen_file(request: HttpRequest) -> File:
 @require_safe
 def query(request: Request, query_id: uuid.UUID) -> HttpResponse:
     """The search's one page: its steps while it works, then its answer under these filters."""
-    found = get_object_or_404(Query.objects.owned_by(request), pk=query_id)
+    mine = Query.objects.owned_by(request).select_related("version")
+    found = get_object_or_404(mine, pk=query_id)
     filters = Filters.from_params(request.GET)
     if not may_rank(request, filters, query=found):
         return too_often(request)
@@ -416,16 +417,30 @@ def answer(
         "filter_params": params,
         "choices": Choices(filters),
     }
+    part = part_of(request)
     if state.has_answer and state.ranking and not state.error_code:
         matches = state.ranking.matches.all()
-        answers = presentation.answers(matches, filters, source, hidden)
+        answers = presentation.answers(matches, filters, source, hidden, part)
         context |= {
             "answers": answers,
             "candidates": state.ranking.candidates,
             "relaxations": [] if answers.close else filters.relaxations(),
         }
+    if part == "rest":
+        # Whoever comes back to this page finds as many dogs on it.
+        whole = "&".join(part for part in (params, "part=all") if part)
+        return replace_url(render(request, "partials/rest.html", context), f"{url}?{whole}")
     parts = {"results": "partials/results.html", "similar": "partials/similar.html"}
     return whole_or_part(request, page, parts, context, otherwise="partials/answer.html")
+
+
+def part_of(request: Request) -> presentation.Part:
+    """How much of an answer is asked for: the first dogs, all of them, or for a page that shows the
+    first ones the others."""
+    asked = request.GET.get("part")
+    if asked == "rest" and request.htmx and not request.htmx.history_restore_request:
+        return "rest"
+    return "all" if asked in ("rest", "all") else "first"
 
 
 def whole_or_part(

@@ -13,7 +13,7 @@ from portal.dogs import services as dogs
 from portal.dogs.models import Dog
 from portal.jobs import services as jobs
 from portal.jobs.models import Job
-from portal.matching import services, views
+from portal.matching import presentation, services, views
 from portal.matching.filters import Filters
 from portal.matching.models import Query, Ranking
 from portal.shelters.services import add_member
@@ -259,6 +259,63 @@ def test_the_answer_stands_in_three_groups_with_its_number_of_dogs(client, sent,
     assert page.index("Near") < page.index("Some likeness Far") < page.index("Other")
     assert re.search(r"Near Strong likeness 88", page)
     assert 'data-state="done"' in client.get(f"/search/{sent.pk}/").content.decode()
+
+
+@pytest.fixture
+def seven(client, sent, version, listed, monkeypatch):
+    """An answer of four strong and three weak dogs; asks for it, as htmx with `target`."""
+    dogs = [(listed(f"Strong {n}"), 95 - n, "strong") for n in range(4)]
+    dogs += [(listed(f"Weak {n}"), 70 - n, "weak") for n in range(3)]
+    answer(sent, version, [*dogs, (listed("Faint"), 5, "none")])
+
+    def get(first, query="", target=None):
+        monkeypatch.setattr(presentation, "FIRST", first)
+        headers = {"HX-Request": "true", "HX-Target": target} if target is not None else {}
+        response = client.get(f"/search/{sent.pk}/{query}", headers=headers)
+        names = re.findall(
+            r"<a href=[^>]+>((?:Strong|Weak|Faint)[^<]*)</a>", response.content.decode()
+        )
+        return names, response
+
+    return get
+
+
+ALL_SEVEN = [f"Strong {n}" for n in range(4)] + [f"Weak {n}" for n in range(3)]
+
+
+@pytest.mark.parametrize("first", [2, 4, 5, 7])
+def test_the_others_come_when_their_reader_does(seven, sent, first):
+    names, response = seven(first)
+    assert names == ALL_SEVEN[:first]
+    page, said = response.content.decode(), text(response)
+    rest, response = seven(first, "?part=rest", target="")
+    assert names + rest == ALL_SEVEN
+    assert f"Show {len(rest)} more dogs" in said if rest else "more dogs" not in said
+    assert page.count("Some likeness</h2>") == (first > 4)
+    assert response.content.decode().count("Some likeness</h2>") == (first <= 4)
+    assert "<html" not in response.content.decode()
+    assert response["HX-Replace-Url"] == f"/search/{sent.pk}/?part=all"
+
+
+def test_without_a_script_a_link_leads_to_all(seven, sent):
+    _, response = seven(2)
+    assert f'href="/search/{sent.pk}/?part=all"' in response.content.decode()
+    filters = Filters(sex="male")
+    Ranking.objects.update(filters_key=filters.key(), filters=filters.canonical())
+    _, response = seven(2, "?sort=&sex=male")
+    assert f'href="/search/{sent.pk}/?sex=male&amp;part=all"' in response.content.decode()
+    for query in ("?sex=male&part=all", "?sex=male&part=rest"):
+        names, response = seven(2, query)
+        assert names == ALL_SEVEN
+        assert "<html" in response.content.decode()
+
+
+def test_another_order_shows_all_at_once(seven):
+    filters = Filters(sort="newest")
+    Ranking.objects.update(filters_key=filters.key(), filters=filters.canonical())
+    names, response = seven(2, "?sort=newest")
+    assert sorted(names) == ALL_SEVEN
+    assert "part=rest" not in response.content.decode()
 
 
 def test_a_dog_adopted_since_is_not_in_the_answer(client, sent, version, listed, staff):

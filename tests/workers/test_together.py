@@ -34,6 +34,11 @@ def batches(analyser, monkeypatch):
     return counts
 
 
+@pytest.fixture(autouse=True)
+def three(monkeypatch):
+    monkeypatch.setattr(pipeline, "TOGETHER", 3)
+
+
 @pytest.fixture
 def first(act, outbox):
     """Delivers the oldest message and no other."""

@@ -91,7 +91,7 @@ def store_matches(
     ):
         return False
     shown = Photo.objects.filter(pk__in=[hit.photo_id for hit in hits])
-    lost = Query.objects.filter(rankings=ranking, lost=True).exists()
+    lost = ranking.query is not None and ranking.query.lost
     listed = shown.filter(dog__in=Dog.objects.in_shelters()) if lost else shown.adoptable()
     searchable = listed.filter(state=Photo.State.SEARCHABLE)
     there = set(searchable.select_for_update(of=("self",)).values_list("pk", flat=True))
