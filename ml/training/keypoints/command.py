@@ -31,6 +31,17 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--pseudo", type=Path, help="folder made by `python -m ml pseudo-keypoints`"
     )
+    parser.add_argument(
+        "--blend",
+        type=float,
+        default=1.0,
+        help="share of the run's end in its weights, the rest being --start; default 1",
+    )
+    parser.add_argument(
+        "--only-traits",
+        action="store_true",
+        help="learn posture and view alone; keypoints stay those of --start",
+    )
     parser.add_argument("--iterations", type=int, help="default 1500")
     parser.add_argument("--batch", type=int, help="photos in an iteration, default 32")
     parser.add_argument("--warm-up", type=int, help="iterations of rising rate, default 100")
@@ -49,6 +60,11 @@ def run(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.size is not None:
         given["size"] = (options.size, options.size)
+    if options.start is None and (options.only_traits or options.blend != 1):
+        raise SystemExit("--only-traits and --blend need --start, the run that they go on from.")
+    if not 0 < options.blend <= 1:
+        raise SystemExit("--blend is a share: more than 0, 1 at most.")
+    given |= {"only_traits": options.only_traits, "blend": options.blend}
     settings = Settings(out=options.out, **given)
     sources, val = starter_sources(
         options.data, options.out / "annotations", options.drawn, options.pseudo, options.extra

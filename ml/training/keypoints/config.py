@@ -31,7 +31,10 @@ class Settings:
     `weights` is a file of pre-trained backbone weights, `start` a checkpoint of an earlier run to
     go on from instead. `size` is (height, width) of the input, `box_padding` the factor by which a
     dog's box grows. Rates are those of the head: they fall by `layer_decay` with every block
-    towards the input.
+    towards the input. `blend` is the share of the run's end in what is exported, the rest being
+    `start`: weights between the two forget less (Wortsman et al., Robust fine-tuning of zero-shot
+    models, CVPR 2022). With `only_traits` all but the classifiers of posture and view stays as it
+    was in `start`.
     """
 
     out: Path
@@ -51,6 +54,8 @@ class Settings:
     workers: int = 0
     threads: int | None = None
     seed: int = 20
+    blend: float = 1.0
+    only_traits: bool = False
 
 
 # What MMPose's validation reads of a photo.

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from, brought to the run's input size."""
+"""The checkpoint that a run goes on from, and what stays of it."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from ml.errors import ModelMismatch
 from ml.networks.pose import PATCH
 
 _PLACES = "backbone.vit.pos_embed"
-_TRAITS = "head.traits.4.weight"
+TRAITS = "head.traits."
+_READS_MAP = "head.traits.4.weight"
 
 
 def fitted(checkpoint: Path, size: tuple[int, int], path: Path) -> Path:
@@ -36,12 +37,35 @@ def fitted(checkpoint: Path, size: tuple[int, int], path: Path) -> Path:
     if new == (old, old):
         return checkpoint
     state[_PLACES] = resample_abs_pos_embed(state[_PLACES], list(new), [old, old])
-    if _TRAITS in state:
+    if _READS_MAP in state:
         before, after = ((old + 1) // 2,) * 2, tuple((side + 1) // 2 for side in new)
-        weights = state[_TRAITS].unflatten(1, (-1, *before))
+        weights = state[_READS_MAP].unflatten(1, (-1, *before))
         weights = F.interpolate(weights, after, mode="bilinear")
         share = before[0] * before[1] / (after[0] * after[1])
-        state[_TRAITS] = weights.flatten(1) * share
+        state[_READS_MAP] = weights.flatten(1) * share
     path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": state}, path)
+    return path
+
+
+def with_traits_of(checkpoint: Path, start: Path, path: Path) -> Path:
+    """Writes to `path` the checkpoint `start` with the classifiers of posture and view of another;
+    statistics of normalisation that moved meanwhile are those of `start`. Returns `path`."""
+    learnt = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(start, map_location="cpu", weights_only=True)["state_dict"]
+    state |= {name: weights for name, weights in learnt.items() if name.startswith(TRAITS)}
+    torch.save({"state_dict": state}, path)
+    return path
+
+
+def blended(start: Path, end: Path, share: float, path: Path) -> Path:
+    """Writes to `path` weights on the line from one checkpoint to another, `share` of the way.
+    Returns `path`."""
+    first = torch.load(start, map_location="cpu", weights_only=True)["state_dict"]
+    last = torch.load(end, map_location="cpu", weights_only=True)["state_dict"]
+    state = {
+        name: torch.lerp(first[name], weights, share) if weights.is_floating_point() else weights
+        for name, weights in last.items()
+    }
     torch.save({"state_dict": state}, path)
     return path

@@ -1,5 +1,6 @@
 """Trains the keypoint network with mmengine's Runner and MMPose."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from mmengine.runner import Runner  # noqa: E402
 
 from ml.training.keypoints import pipeline as _registered  # noqa: E402, F401
 from ml.training.keypoints.export import export  # noqa: E402
-from ml.training.keypoints.start import fitted  # noqa: E402
+from ml.training.keypoints.start import TRAITS, blended, fitted, with_traits_of  # noqa: E402
 
 
 def starter_sources(
@@ -65,10 +66,17 @@ def starter_sources(
     return train, Source(hand_side("val"), hand_images, share=1, absent_weight=0)
 
 
+def tells_traits(source: Source) -> bool:
+    """Whether posture or view of any of its dogs is known."""
+    dogs = json.loads(source.annotations.read_text())["annotations"]
+    return any(dog.get("posture") or dog.get("view") for dog in dogs)
+
+
 def train(settings: Settings, sources: list[Source], val: Source) -> Path:
     """Train until `settings.iterations`, going on from the last checkpoint in `settings.out`.
 
-    Returns the exported weights, `pose.safetensors` in `settings.out`. Raises DataError where the
+    Returns the exported weights, `pose.safetensors` in `settings.out`; where they are not those of
+    the last checkpoint, `end.pth` is what they were made of. Raises DataError where the
     loss is no longer a number, and what `ml.training.keypoints.start.fitted` raises.
     """
     if settings.threads is not None:
@@ -76,17 +84,29 @@ def train(settings: Settings, sources: list[Source], val: Source) -> Path:
     if settings.start is not None:
         start = fitted(settings.start, settings.size, settings.out / "start.pth")
         settings = replace(settings, start=start)
+    if settings.only_traits:
+        sources = [source for source in sources if tells_traits(source)]
     last = settings.out / "last_checkpoint"
     config = Config(runner_config(settings, sources, val), filename=None)
     config.resume = last.exists()
     try:
-        Runner.from_cfg(config).train()
+        runner = Runner.from_cfg(config)
+        if settings.only_traits:
+            for name, weights in runner.model.named_parameters():
+                weights.requires_grad = name.startswith(TRAITS)
+        runner.train()
     except FloatingPointError as error:
         raise DataError(
             "The loss is no longer a number. Take a lower --lr; the last checkpoint in "
             f"{settings.out} is still good.",
             str(error),
         ) from error
+    checkpoint = Path(last.read_text().strip())
+    if settings.start is not None and settings.only_traits:
+        checkpoint = with_traits_of(checkpoint, settings.start, settings.out / "end.pth")
+    elif settings.start is not None and settings.blend < 1:
+        end = settings.out / "end.pth"
+        checkpoint = blended(settings.start, checkpoint, settings.blend, end)
     path = settings.out / "pose.safetensors"
-    export(Path(last.read_text().strip()), settings, path)
+    export(checkpoint, settings, path)
     return path

@@ -13,7 +13,7 @@ from mmpose.registry import MODELS  # noqa: E402
 from ml.errors import ModelMismatch  # noqa: E402
 from ml.networks.pose import vit_heatmap  # noqa: E402
 from ml.training.keypoints.points import POINTS  # noqa: E402
-from ml.training.keypoints.start import fitted  # noqa: E402
+from ml.training.keypoints.start import blended, fitted, with_traits_of  # noqa: E402
 
 
 def test_a_run_goes_on_from_one_of_a_smaller_input(tmp_path):
@@ -52,3 +52,24 @@ def test_a_foreign_checkpoint_is_refused(tmp_path):
     torch.save({"state_dict": {"weight": torch.zeros(1)}}, path)
     with pytest.raises(ModelMismatch, match="leave --start out"):
         fitted(path, (192, 192), tmp_path / "start.pth")
+
+
+def test_only_the_traits_are_taken_of_a_run_that_learnt_them(tmp_path):
+    old = {"head.traits.0.bias": torch.zeros(2), "head.deconv.bias": torch.zeros(1)}
+    new = {"head.traits.0.bias": torch.ones(2), "head.deconv.bias": torch.ones(1)}
+    for name, state in (("start", old), ("end", new)):
+        torch.save({"state_dict": state}, tmp_path / f"{name}.pth")
+    path = with_traits_of(tmp_path / "end.pth", tmp_path / "start.pth", tmp_path / "merged.pth")
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert state["head.traits.0.bias"].tolist() == [1, 1]
+    assert state["head.deconv.bias"].tolist() == [0]
+
+
+def test_weights_between_a_start_and_an_end(tmp_path):
+    for name, value in (("start", 0.0), ("end", 4.0)):
+        state = {"weight": torch.full((2,), value), "count": torch.tensor(int(value))}
+        torch.save({"state_dict": state}, tmp_path / f"{name}.pth")
+    path = blended(tmp_path / "start.pth", tmp_path / "end.pth", 0.25, tmp_path / "blend.pth")
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert state["weight"].tolist() == [1, 1]
+    assert state["count"].item() == 4
