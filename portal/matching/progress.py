@@ -24,7 +24,7 @@ DELAYS = ((4, 200), (20, 1000))
 LONGEST_DELAY = 3000
 # About what a job takes of its worker. Nobody asks before it can be their turn: fifty pages that
 # ask five times a second would take more of the processor than the fifty answers.
-TURN_MILLISECONDS = 40
+TURN_MILLISECONDS = 60
 LONGEST_TURN = 1500
 
 STEPS = ("preparing", "finding_dog", "comparing")
