@@ -283,8 +283,9 @@ def reason_words(codes: Iterable[str], most: int = REASONS_A_CARD) -> list[str]:
 
 @dataclass(frozen=True)
 class Answers:
-    """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones; or
-    in one list of another order. `hidden` are those that this reader took out.
+    """The cards of a ranking in three groups by likeness, each in order of rank, few faint ones and
+    none beside many close ones; or in one list of another order. `hidden` are those that this
+    reader took out.
 
     Of the close ones these may be a part: `close` counts all, `more` those that come after it, and
     `weak_before` says that the first of some likeness came before it.
@@ -324,7 +325,9 @@ def answers(
     out = {pk for pk, _band, is_out in ranks if is_out}
     bands = {pk: band for pk, band, is_out in ranks if not is_out}
     close = [pk for pk, band in bands.items() if band != "none"]
-    faint = [pk for pk, band in bands.items() if band == "none"][:NEAREST]
+    # Shown only where few are close.
+    few = len(close) < NEAREST
+    faint = [pk for pk, band in bands.items() if few and band == "none"][:NEAREST]
     order = ORDERS.get(filters.sort)
     first = len(close) if part == "all" or order else FIRST
     if part == "rest":
