@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -156,18 +157,15 @@ def written(found: list[Box]) -> bytes:
     return out
 
 
+def filled(tree: list[Any]) -> list[list[Any]]:
+    """The lists of boxes or elements, this one and those inside, that are not empty."""
+    inside = [found for *_, within in tree for found in filled(within or [])]
+    return [tree, *inside] if tree else []
+
+
 def boxes(data: bytes, random: Random, change: Change) -> bytes:
     tree = parsed(data)
-    lists: list[list[Box]] = []
-
-    def look(found: list[Box]) -> None:
-        if found:
-            lists.append(found)
-        for _kind, _before, inside in found:
-            look(inside or [])
-
-    look(tree)
-    chosen = random.choice(lists)
+    chosen = random.choice(filled(tree))
     number = random.randrange(len(chosen))
     kind, before, inside = chosen[number]
     match random.randrange(8):
@@ -251,15 +249,7 @@ def written_elements(found: list[Element]) -> bytes:
 
 def elements(data: bytes, random: Random, change: Change) -> bytes:
     tree = parsed_elements(data)
-    lists: list[list[Element]] = []
-
-    def look(found: list[Element]) -> None:
-        if found:
-            lists.append(found)
-        for _kind, _body, inside in found:
-            look(inside or [])
-
-    look(tree)
+    lists = filled(tree)
     if not lists:
         return change(data)
     chosen = random.choice(lists)

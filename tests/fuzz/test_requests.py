@@ -256,6 +256,14 @@ def header(random):
     return value.encode("ascii", "ignore").decode().replace("\r", "").replace("\n", "")
 
 
+def spoilt(target, random):
+    """One of a target's seeds, changed up to twice."""
+    data = random.choice(target.seeds())
+    for _ in range(random.randrange(3)):
+        data = target.mutated(data, random, lambda told: changed(told, random))
+    return data
+
+
 def test_films(sent, dog, staff, django_capture_on_commit_callbacks):
     client = Client()
     client.force_login(staff)
@@ -264,9 +272,7 @@ def test_films(sent, dog, staff, django_capture_on_commit_callbacks):
     @seeds_of_chance
     def check(seed):
         random = Random(seed)
-        data = random.choice(films.seeds())
-        for _ in range(random.randrange(3)):
-            data = films.mutated(data, random, lambda told: changed(told, random))
+        data = spoilt(films, random)
         body, kind = form(random, {"seconds": "7"}, {random.choice(("film", "films")): data})
         accept = {"Accept": "application/json"} if random.randrange(2) else {}
         sent(client, "POST", f"/staff/dogs/{dog.slug}/clips/", body, kind, **accept)
@@ -406,9 +412,7 @@ def test_tables(sent, shelter, staff):
     @seeds_of_chance
     def check(seed):
         random = Random(seed)
-        data = random.choice(tables.seeds())
-        for _ in range(random.randrange(3)):
-            data = tables.mutated(data, random, lambda told: changed(told, random))
+        data = spoilt(tables, random)
         fields = {"shelter": str(shelter.pk), "whole": random.choice(("", "on"))}
         body, kind = form(random, fields, {"archive": data})
         sent(client, "POST", "/staff/import/", body, kind)
