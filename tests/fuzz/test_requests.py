@@ -116,12 +116,17 @@ def sent(media, django_capture_on_commit_callbacks):
     return send
 
 
+def spoilt(target, random, most=2):
+    """One of a target's seeds, changed so often at most."""
+    data = random.choice(target.seeds())
+    for _ in range(random.randrange(most + 1)):
+        data = target.mutated(data, random, lambda told: changed(told, random))
+    return data
+
+
 def picture(random):
     """A picture that is changed, or none at all."""
-    data = random.choice(images.seeds())
-    for _ in range(random.randrange(3)):
-        data = images.mutated(data, random, lambda told: changed(told, random))
-    return data
+    return spoilt(images, random)
 
 
 def odd(random):
@@ -256,14 +261,6 @@ def header(random):
     return value.encode("ascii", "ignore").decode().replace("\r", "").replace("\n", "")
 
 
-def spoilt(target, random):
-    """One of a target's seeds, changed up to twice."""
-    data = random.choice(target.seeds())
-    for _ in range(random.randrange(3)):
-        data = target.mutated(data, random, lambda told: changed(told, random))
-    return data
-
-
 def test_films(sent, dog, staff, django_capture_on_commit_callbacks):
     client = Client()
     client.force_login(staff)
@@ -297,9 +294,7 @@ def test_points_of_a_photo(sent, dog, staff):
     @seeds_of_chance
     def check(seed):
         random = Random(seed)
-        data = random.choice(annotations.seeds())
-        for _ in range(random.randrange(4)):
-            data = annotations.mutated(data, random, lambda told: changed(told, random))
+        data = spoilt(annotations, random, most=3)
         told = kind if random.randrange(8) else random.choice(ODD_TYPES)
         place = f"/staff/annotate/{photo.pk}/{random.choice(('', '', 'skip/', 'delete/'))}"
         sent(client, "POST", place, data, told)
